@@ -1,0 +1,55 @@
+# Everything a developer or a site runs. `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BOARD ?= ESP32_GENERIC
+PORT ?=
+FIRMWARE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types format mpy flash install clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The environment is made again whenever the lock or the project file changes.
+$(READY): requirements.lock pyproject.toml
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(READY) ## three badges meet, one owner reports, one is alerted, the diagnosis is withdrawn
+	$(BIN)/cxbadge demo
+
+test: $(READY) ## run every test on CPython and inside MicroPython
+	$(BIN)/python -m pytest
+
+check: lint types test ## lint, types and tests: what CI runs
+
+lint: $(READY) ## look for style faults and bugs (ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## check the annotations (pyright, with the ESP32 stubs)
+	$(BIN)/pyright
+
+format: $(READY) ## lay the code out and sort imports
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+mpy: $(READY) ## compile the badge's application to bytecode in build/mpy
+	$(BIN)/cxbadge build --board $(BOARD)
+
+flash: $(READY) ## put MicroPython on a badge: BOARD=ESP32_GENERIC PORT=/dev/ttyUSB0 FIRMWARE=file.bin
+	$(BIN)/cxbadge flash --board "$(BOARD)" --port "$(PORT)" --firmware "$(FIRMWARE)"
+
+install: $(READY) ## put the application on a badge that has MicroPython: PORT=/dev/ttyUSB0
+	$(BIN)/cxbadge install --board "$(BOARD)" --port "$(PORT)"
+
+clean: ## remove everything that was built, the environment included
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +

@@ -1,0 +1,6 @@
+"""The core tests import ``support`` by its plain name, as MicroPython does."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,27 @@
+"""What the core tests share: plain Python that both CPython and MicroPython run."""
+
+import json
+
+# The folder of the vectors. The MicroPython runner sets it; CPython finds it beside this file.
+VECTORS = __file__.rsplit("/", 2)[0] + "/vectors"
+
+
+def vector(name: str) -> dict:
+    """Return the JSON vector file ``name`` (no ending) as a dict."""
+    with open(VECTORS + "/" + name + ".json") as stream:
+        return json.load(stream)
+
+
+def sample(name: str) -> bytes:
+    """Return the bytes of ``vectors/samples/name``."""
+    with open(VECTORS + "/samples/" + name, "rb") as stream:
+        return stream.read()
+
+
+def raises(error: type, call, *arguments) -> Exception:
+    """Return the error that ``call(*arguments)`` raises; fail if it raises none of that type."""
+    try:
+        call(*arguments)
+    except error as caught:
+        return caught
+    raise AssertionError("no " + error.__name__ + " raised")

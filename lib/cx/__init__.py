@@ -1,0 +1,1 @@
+"""CX, privacy-compatible contact tracing: the protocol core, one source for MicroPython and CPython."""
