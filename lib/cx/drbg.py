@@ -1,0 +1,137 @@
+"""CTR_DRBG with derivation function on AES (NIST SP 800-90A Rev. 1 section 10.2.1). No reseed."""
+
+from cx import aes
+from cx.compat import TYPE_CHECKING, const
+from cx.errors import FormatError, NotSupportedError
+
+if TYPE_CHECKING:
+    from cx.bloom import Bloom
+    from cx.compat import Buffer
+
+_BLOCK = const(16)
+_MAX_REQUEST_BYTES = const(65536)  # Table 3: 2^19 bits
+
+
+class CtrState:
+    """A CTR_DRBG that is under way: ``state`` is the key followed by V, 32 or 48 bytes, secret.
+
+    The state given is copied. ``engine`` is the AES to use, by default the one chosen by self-test.
+    """
+
+    def __init__(self, state: "Buffer", engine: "aes.Engine | None" = None) -> None:
+        self._engine = engine or aes.engine()
+        self.state = bytearray(state)
+
+    def _update(self) -> None:
+        """CTR_DRBG_Update with no provided data: the next counter blocks become key and V.
+
+        The engine holds the key already: the update shares its schedule.
+        """
+        engine, state = self._engine, self.state
+        size = len(state)
+        for at in range(0, size, _BLOCK):
+            aes.increment(state)
+            engine.encrypt(state, size - _BLOCK, state, at)
+
+    def step(self, out: bytearray) -> None:
+        """Write one Generate call of 16 bytes to the beginning of ``out``; allocates nothing itself."""
+        self._engine.step(self.state, out)
+
+    def search(self, out: bytearray, bloom: "Bloom", count: int) -> int:
+        """Do up to ``count`` steps, see ``Engine.search``."""
+        return self._engine.search(self.state, out, bloom, count)
+
+    def generate(self, length: int) -> bytearray:
+        """Return ``length`` bytes, 1 to 65536, of one Generate call (section 10.2.1.5.2)."""
+        if not 0 < length <= _MAX_REQUEST_BYTES:
+            raise FormatError("length: must be 1 to 65536 bytes")
+        engine, state = self._engine, self.state
+        key_len = len(state) - _BLOCK
+        out = bytearray((length + _BLOCK - 1) // _BLOCK * _BLOCK)
+        engine.set_key(state, key_len)
+        for at in range(0, len(out), _BLOCK):
+            aes.increment(state)
+            engine.encrypt(state, key_len, out, at)
+        self._update()
+        engine.wipe()
+        return out[:length]
+
+    def wipe(self) -> None:
+        """Overwrite the state and the engine's key schedule."""
+        wipe(self.state)
+        self._engine.wipe()
+
+
+class CtrDrbg(CtrState):
+    """A CTR_DRBG instance: instantiated once, never reseeded, wiped by its owner.
+
+    ``key_bits`` is 128 or 256. ``entropy`` has at least ``key_bits`` bits and ``nonce`` half of that
+    (section 8.6); ``personalization`` may have any length. Raises NotSupportedError for
+    another key length, FormatError for short input.
+    """
+
+    def __init__(
+        self,
+        key_bits: int,
+        entropy: "Buffer",
+        nonce: "Buffer",
+        personalization: bytes = b"",
+        engine: "aes.Engine | None" = None,
+    ) -> None:
+        if key_bits not in (128, 256):
+            raise NotSupportedError("key_bits: must be 128 or 256")
+        if len(entropy) * 8 < key_bits:
+            raise FormatError("entropy: at least %d bytes are needed" % (key_bits // 8))
+        if len(nonce) * 16 < key_bits:
+            raise FormatError("nonce: at least %d bytes are needed" % (key_bits // 16))
+        super().__init__(bytes(key_bits // 8 + _BLOCK), engine)
+        material = _derivation_input(len(self.state), entropy, nonce, personalization)
+        self._derive(material)
+        wipe(material)
+        self._engine.wipe()
+
+    def _derive(self, material: bytearray) -> None:
+        """Block_Cipher_df (section 10.3.2), then the first update (10.2.1.2), which it feeds."""
+        engine, state = self._engine, self.state
+        size = len(state)
+        key_len = size - _BLOCK
+        engine.set_key(bytes(range(key_len)), key_len)
+        for at in range(0, size, _BLOCK):
+            material[3] = at // _BLOCK  # the IV: the block's number
+            chain = memoryview(state)[at : at + _BLOCK]
+            engine.mac(material, chain)
+        engine.set_key(state, key_len)
+        seed_material = bytearray(size)
+        engine.encrypt(state, key_len, seed_material, 0)
+        for at in range(_BLOCK, size, _BLOCK):
+            engine.encrypt(seed_material, at - _BLOCK, seed_material, at)
+        state[:] = bytes(size)
+        engine.set_key(state, key_len)
+        self._update()
+        for at in range(size):
+            state[at] ^= seed_material[at]
+        wipe(seed_material)
+
+
+def _derivation_input(size: int, entropy: "Buffer", nonce: "Buffer", personalization: bytes) -> bytearray:
+    """Return room for the IV, then L || N || input || 0x80 || padding (section 10.3.2 steps 2 to 5)."""
+    length = len(entropy) + len(nonce) + len(personalization)
+    material = bytearray(_BLOCK + (8 + length + _BLOCK) // _BLOCK * _BLOCK)
+    at = _BLOCK
+    for part in (
+        length.to_bytes(4, "big"),
+        size.to_bytes(4, "big"),
+        entropy,
+        nonce,
+        personalization,
+        b"\x80",
+    ):
+        material[at : at + len(part)] = part
+        at += len(part)
+    return material
+
+
+def wipe(buffer: bytearray) -> None:
+    """Overwrite a secret in place."""
+    for at in range(len(buffer)):
+        buffer[at] = 0
