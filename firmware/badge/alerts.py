@@ -1,0 +1,158 @@
+"""Whom the owner met: matches by published seed, their risk, and what may be told about them.
+
+One published seed is one person. A match keeps the contacts that it rests on, so that every
+alert can say why, and the level that each publisher gives to it now.
+"""
+
+import binascii
+
+from cx import contact, risk
+from cx.compat import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from badge.clock import Clock
+    from badge.storage import Storage
+    from cx.contact import Contact
+
+_FILE = "matches"
+# From the least to the most serious.
+_SERIOUSNESS = (
+    risk.EXPIRED,
+    risk.NO_ALERT,
+    risk.DEBUG_ALERT,
+    risk.UNKNOWN_ALERT,
+    risk.SYMPTOMATIC,
+    risk.DIAGNOSED,
+)
+
+
+class Run:
+    """One pass over one publisher's list: that publisher's matches as they will be when it is over.
+
+    ``matches`` maps the seed in hexadecimal to its level and its contact records.
+    """
+
+    def __init__(self, publisher: str, is_full: bool, matches: "dict[str, dict]") -> None:
+        self.publisher = publisher
+        self._is_full = is_full
+        self._matches = matches
+        self._listed: "set[str]" = set()
+        self._met: "set[str]" = set()
+
+    def set_level(self, seed: bytes, level: int) -> None:
+        """Note the level that the list gives to a seed now."""
+        key = _key(seed)
+        if key in self._matches:
+            self._matches[key]["level"] = level
+            self._listed.add(key)
+
+    def add(self, seed: bytes, level: int, met: "Contact") -> None:
+        """Note that the owner met the person of this seed."""
+        key = _key(seed)
+        if key not in self._met:  # a run that is repeated after a reset starts this match anew
+            self._met.add(key)
+            self._listed.add(key)
+            self._matches[key] = {"level": level, "contacts": []}
+        self._matches[key]["contacts"].append(binascii.hexlify(met.encode()).decode())
+
+    def remaining(self) -> "dict[str, dict]":
+        """Return the matches without those that have expired, named so or missing from a full list."""
+        return {
+            key: match
+            for key, match in self._matches.items()
+            if match["level"] != risk.EXPIRED and (key in self._listed or not self._is_full)
+        }
+
+
+class Alerts:
+    """All matches of this badge, and the alarm that follows from them."""
+
+    def __init__(self, storage: "Storage", clock: "Clock", thresholds: risk.Thresholds) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._thresholds = thresholds
+        # publisher ID -> seed in hexadecimal -> {"level", "contacts"}
+        self._matches: "dict[str, dict[str, dict]]" = storage.load_json(_FILE, {})
+
+    def begin(self, publisher: str, is_full: bool) -> Run:
+        """Start a pass over a publisher's list; nothing changes before ``end``."""
+        matches = {key: dict(match) for key, match in self._matches.get(publisher, {}).items()}
+        return Run(publisher, is_full, matches)
+
+    def end(self, run: Run) -> None:
+        """Let the matches of a finished pass take effect, on flash first."""
+        matches = dict(self._matches)
+        matches[run.publisher] = run.remaining()
+        self._storage.save_json(_FILE, matches)
+        self._matches = matches
+
+    @property
+    def is_alarming(self) -> bool:
+        """Tell whether any match is a high risk now."""
+        for _level, _publishers, assessment, _contacts in self._people():
+            if assessment.risk == risk.HIGH:
+                return True
+        return False
+
+    def summary(self) -> dict:
+        """Return what may be shown of the matches: no seed and no identifier.
+
+        ``alerts``, most serious first: risk and level by name, publisher IDs, seconds by
+        distance, least attenuation in dB, number of contacts, first and last date (seconds
+        since 1970 UTC, or None). ``thresholds``: what the risk was judged by.
+        """
+        people = sorted(self._people(), key=lambda person: -person[2].risk)
+        limits = self._thresholds
+        return {
+            "alarm": self.is_alarming,
+            "thresholds": {
+                "near_db": limits.near_db,
+                "medium_db": limits.medium_db,
+                "low_min": limits.low_min,
+                "high_min": limits.high_min,
+            },
+            "alerts": [self._describe(person) for person in people],
+        }
+
+    def _describe(self, person: tuple) -> dict:
+        level, publishers, assessment, contacts = person
+        dates = [self._clock.date_of(met.boot, met.start_s) for met in contacts]
+        known = [date for date in dates if date is not None]
+        return {
+            "risk": risk.NAMES[assessment.risk],
+            "level": risk.level_name(level),
+            "publishers": publishers,
+            "near_s": assessment.near_s,
+            "medium_s": assessment.medium_s,
+            "far_s": assessment.far_s,
+            "least_db": assessment.least_db,
+            "contacts": len(contacts),
+            "first": min(known) if known else None,
+            "last": max(known) if known else None,
+        }
+
+    def _people(self) -> "Iterator[tuple[int, list[str], risk.Assessment, list[Contact]]]":
+        """Yield (level, publishers, assessment, contacts) for each published seed that was met."""
+        seeds: "dict[str, list[str]]" = {}
+        for publisher, matches in self._matches.items():
+            for key in matches:
+                seeds.setdefault(key, []).append(publisher)
+        for key, publishers in seeds.items():
+            matches = [self._matches[publisher][key] for publisher in publishers]
+            worst = max(matches, key=lambda match: _seriousness(match["level"]))
+            contacts = [contact.decode(binascii.unhexlify(record)) for record in worst["contacts"]]
+            assessment = risk.assess(contacts, worst["level"], self._thresholds)
+            yield worst["level"], publishers, assessment, contacts
+
+
+def _key(seed: bytes) -> str:
+    return binascii.hexlify(seed).decode()
+
+
+def _seriousness(level: int) -> int:
+    """Rank a level: expired, no-alert, debug-alert, unknown-alert (or not known yet), symptomatic, diagnosed."""
+    if level not in _SERIOUSNESS:
+        level = risk.UNKNOWN_ALERT
+    return _SERIOUSNESS.index(level)

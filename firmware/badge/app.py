@@ -1,0 +1,85 @@
+"""Builds every part of the badge, hands each what it needs, and runs them together."""
+
+import asyncio
+import gc
+
+from badge.advertiser import Advertiser
+from badge.alerts import Alerts
+from badge.clock import TICK_CHECK_S, Clock
+from badge.console import Console
+from badge.contacts import ContactLog
+from badge.matching import Matching
+from badge.observer import Observer
+from badge.publications import Publications
+from badge.radio import Radio
+from badge.randomness import Randomness
+from badge.requests import Requests
+from badge.seeds import Seeds
+from badge.storage import Storage
+from badge.ui import Ui
+from cx import generator, risk
+from cx.bloom import Bloom
+from cx.compat import TYPE_CHECKING, const
+
+if TYPE_CHECKING:
+    from badge.drivers.button import Button
+    from badge.drivers.led import Led
+    from badge.drivers.serial import UsbSerial
+    from bluetooth import BLE
+    from esp32 import NVS
+
+VERSION = "0.1.0"
+_RETENTION_DAYS = const(14)
+_FILTER_BYTES = const(16384)
+
+
+class App:
+    """The whole badge. ``board``: the values of ``board.json``, see ``boards/README.md``."""
+
+    def __init__(
+        self, board: dict, ble: "BLE", nvs: "NVS", serial: "UsbSerial", led: "Led", button: "Button"
+    ) -> None:
+        self.version = VERSION
+        self.board_name = board["name"]
+        self.engine = generator.engine_name()
+        # The filter first: it is the largest block, and a heap that is in use may have no room for it.
+        contact_filter = Bloom(_FILTER_BYTES)
+        budget = board["budget"]
+        self.storage = Storage()
+        self.clock = Clock(self.storage, nvs)
+        self.radio = Radio(ble)
+        self.randomness = Randomness(self.storage, self.radio)
+        self.seeds = Seeds(self.storage, nvs, self.clock, self.randomness, _RETENTION_DAYS)
+        self.log = ContactLog(
+            self.storage, self.clock, contact_filter, budget["log_bytes"], _RETENTION_DAYS
+        )
+        self.observer = Observer(
+            self.radio, self.log, self.clock, self.randomness, board["receive_offset_db"]
+        )
+        self.advertiser = Advertiser(self.radio, self.seeds, self.randomness)
+        self.publications = Publications(self.storage, self.clock, budget["publication_bytes"])
+        self.alerts = Alerts(self.storage, self.clock, risk.Thresholds())
+        self.matching = Matching(
+            self.storage, self.publications, self.observer, self.log, self.alerts
+        )
+        self.ui = Ui(led, button, lambda: self.alerts.is_alarming)
+        self.console = Console(serial, Requests(self))
+
+    async def run(self) -> None:
+        """Run every task until one of them fails; then stop, so that the board restarts."""
+        self.radio.start()
+        gc.collect()
+        await asyncio.gather(
+            self.advertiser.run(),
+            self.observer.run(),
+            self.matching.run(),
+            self.console.run(),
+            self.ui.run(),
+            self._keep_house(),
+        )
+
+    async def _keep_house(self) -> None:
+        while True:
+            self.clock.uptime_s()
+            self.seeds.delete_old()
+            await asyncio.sleep(TICK_CHECK_S)

@@ -1,0 +1,105 @@
+"""The badge's end of the USB serial line: frames in, requests answered, frames out.
+
+The protocol is described in ``docs/console-protocol.md``; what each request does is in
+``requests.py``. Every frame from the companion gets exactly one answer, except that WAITING may
+come before it. A request that is sent again with the same sequence number, because its answer was
+lost, gets the same answer again and is not carried out twice.
+"""
+
+import json
+
+from badge.requests import RequestError
+from cx import frame
+from cx.compat import TYPE_CHECKING, const
+from cx.errors import CxError
+
+if TYPE_CHECKING:
+    from badge.drivers.serial import UsbSerial
+    from badge.requests import Requests
+
+_READ_LEN = const(64)
+_REQUEST_LEN = const(1024)
+
+
+class Console:
+    """Serves one companion at a time."""
+
+    def __init__(self, serial: "UsbSerial", requests: "Requests") -> None:
+        self._serial = serial
+        self._requests = requests
+        self._decoder = frame.Decoder(frame.MAX_TO_BADGE)
+        self._parts = b""
+        self._last_sequence = -1
+        self._last_answer = b""
+
+    @property
+    def dropped(self) -> int:
+        """Number of bytes that came in and belonged to no frame."""
+        return self._decoder.dropped
+
+    async def run(self) -> None:
+        """Answer for ever."""
+        buffer = bytearray(_READ_LEN)
+        while True:
+            count = await self._serial.read(buffer)
+            for i in range(count):
+                received = self._decoder.feed(buffer[i])
+                if received is not None:
+                    await self._handle(received[0], received[1], received[2])
+
+    async def _handle(self, kind: int, sequence: int, payload: bytes) -> None:
+        if sequence != self._last_sequence:
+            self._last_answer = await self._answer(kind, sequence, payload)
+            self._last_sequence = sequence
+        self._serial.write(self._last_answer)
+
+    async def _answer(self, kind: int, sequence: int, payload: bytes) -> bytes:
+        try:
+            if kind == frame.PART:
+                self._add_part(payload)
+                return _json_frame(frame.REPLY, sequence, {})
+            if kind == frame.DATA:
+                return _json_frame(frame.REPLY, sequence, self._requests.data(payload))
+            if kind != frame.REQUEST:
+                raise RequestError("frame: unknown type %d" % kind)
+            request = self._parse(payload)
+            if request.get("do") == "get":
+                return frame.encode(frame.CHUNK, sequence, self._requests.get(request))
+            return _json_frame(frame.REPLY, sequence, await self._carry_out(request, sequence))
+        except (RequestError, CxError) as error:
+            return _error_frame(sequence, type(error).__name__, str(error))
+        except MemoryError:
+            return _error_frame(sequence, "MemoryError", "the badge is out of memory for this")
+        except OSError as error:
+            return _error_frame(sequence, "OSError", "the badge's flash or radio failed, code %s" % error.errno)
+
+    def _add_part(self, payload: bytes) -> None:
+        if len(self._parts) + len(payload) > _REQUEST_LEN:
+            self._parts = b""
+            raise RequestError("request: longer than %d bytes" % _REQUEST_LEN)
+        self._parts += payload
+
+    def _parse(self, payload: bytes) -> dict:
+        whole = self._parts + payload
+        self._parts = b""
+        try:
+            request = json.loads(whole)
+        except ValueError:
+            raise RequestError("request: not JSON")
+        if not isinstance(request, dict):
+            raise RequestError("request: not a JSON object")
+        return request
+
+    async def _carry_out(self, request: dict, sequence: int) -> dict:
+        def waiting(what: str, seconds: int) -> None:
+            self._serial.write(_json_frame(frame.WAITING, sequence, {"for": what, "seconds": seconds}))
+
+        return await self._requests.carry_out(request, waiting)
+
+
+def _json_frame(kind: int, sequence: int, value: dict) -> bytes:
+    return frame.encode(kind, sequence, json.dumps(value).encode())
+
+
+def _error_frame(sequence: int, error: str, message: str) -> bytes:
+    return _json_frame(frame.ERROR, sequence, {"error": error, "message": message})

@@ -1,0 +1,1 @@
+"""Hardware drivers: they take Pin or stream objects, never pin numbers."""

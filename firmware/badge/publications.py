@@ -1,0 +1,156 @@
+"""The publishers that this badge trusts, and the lists it has taken from them.
+
+For each publisher two files: ``publishers/ID`` (descriptor and state, JSON) and, while it waits
+to be matched, ``lists/ID`` (the publication as it came). ID is the start of SHA-256 of the
+publisher's URL, which is its permanent identity.
+"""
+
+import binascii
+import hashlib
+import json
+import os
+
+from cx import descriptor, publication, x509
+from cx.compat import TYPE_CHECKING, const
+from cx.errors import RefusedError
+
+if TYPE_CHECKING:
+    from badge.clock import Clock
+    from badge.storage import Storage
+
+_PUBLISHERS = "publishers"
+_LISTS = "lists"
+_MOST_PUBLISHERS = const(8)
+
+
+def publisher_id(url: str) -> str:
+    """Return the eight hexadecimal digits that stand for a publisher's URL."""
+    return binascii.hexlify(hashlib.sha256(url.encode()).digest()[:4]).decode()
+
+
+class Publisher:
+    """One publisher: its checked descriptor (a dict) and what was taken from it.
+
+    ``published_at`` is that of the last list that was matched to its end, None before the first;
+    ``taken_at`` the badge's date when it was taken; ``pending`` tells that a list waits.
+    """
+
+    def __init__(self, state: dict) -> None:
+        self.state = state
+
+    @property
+    def url(self) -> str:
+        """The publisher's permanent identity."""
+        return self.state["descriptor"]["url"]
+
+    @property
+    def id(self) -> str:
+        """Eight hexadecimal digits."""
+        return publisher_id(self.url)
+
+    @property
+    def name(self) -> str:
+        """The publisher's name for people, which is also signed into reports."""
+        return self.state["descriptor"]["name"]
+
+    @property
+    def certificate(self) -> bytes:
+        """The certificate of the descriptor, DER."""
+        return x509.from_pem(self.state["descriptor"]["cert"])
+
+    @property
+    def published_at(self) -> "int | None":
+        """Date of the last list that was matched to its end."""
+        return self.state["published_at"]
+
+    @property
+    def is_pending(self) -> bool:
+        """Tell whether a verified list waits to be matched."""
+        return self.state["pending"]
+
+
+class Publications:
+    """Every publisher and its list. ``limit_bytes``: the largest publication that is kept."""
+
+    def __init__(self, storage: "Storage", clock: "Clock", limit_bytes: int) -> None:
+        self._storage = storage
+        self._clock = clock
+        self.limit_bytes = limit_bytes
+        storage.make_folder(_PUBLISHERS)
+        storage.make_folder(_LISTS)
+        self.publishers: "dict[str, Publisher]" = {}
+        for name in sorted(os.listdir(storage.path(_PUBLISHERS))):
+            state = None if name.endswith(".new") else storage.load_json(_PUBLISHERS + "/" + name, None)
+            if state is not None:
+                self.publishers[name] = Publisher(state)
+
+    def get(self, publisher: str) -> Publisher:
+        """Return a publisher by its ID; RefusedError if the badge does not know it."""
+        found = self.publishers.get(publisher)
+        if found is None:
+            raise RefusedError("publisher: not known to this badge; provision it first")
+        return found
+
+    def parse(self, text: str) -> "tuple[dict, bool]":
+        """Check a descriptor; return it and whether taking it needs the owner's consent.
+
+        Consent is needed for every publisher after the first and for a known one whose
+        certificate changes. CxError names the property at fault.
+        """
+        checked = descriptor.check(text)
+        x509.public_key(x509.from_pem(checked["cert"]))
+        known = self.publishers.get(publisher_id(checked["url"]))
+        if known is None:
+            if len(self.publishers) >= _MOST_PUBLISHERS:
+                raise RefusedError("publisher: this badge keeps at most %d" % _MOST_PUBLISHERS)
+            return checked, bool(self.publishers)
+        return checked, checked["cert"] != known.state["descriptor"]["cert"]
+
+    def add(self, checked: dict) -> Publisher:
+        """Take a checked descriptor, new or in place of an older one of the same URL."""
+        known = self.publishers.get(publisher_id(checked["url"]))
+        state = {"published_at": None, "taken_at": None, "pending": False}
+        if known is not None:
+            state = known.state
+        state["descriptor"] = checked
+        publisher = Publisher(state)
+        self._save(publisher)
+        self.publishers[publisher.id] = publisher
+        return publisher
+
+    def take(self, publisher: Publisher, name: str) -> "publication.Publication":
+        """Verify the file ``name`` as this publisher's list and keep it for the matching.
+
+        CxError with the reason when the list is refused; nothing has changed then.
+        """
+        with open(self._storage.path(name), "rb") as stream:
+            header = publication.verify(stream, publisher.certificate)
+            publication.check_observer(header, publisher.url, publisher.published_at, self._clock.unix())
+        self._storage.rename(name, self._list(publisher))
+        publisher.state["pending"] = True
+        publisher.state["taken_at"] = self._clock.unix()
+        self._save(publisher)
+        return header
+
+    def open_list(self, publisher: Publisher) -> "object":
+        """Return the waiting list as a binary stream."""
+        return open(self._storage.path(self._list(publisher)), "rb")  # noqa: SIM115  the caller closes it
+
+    def done(self, publisher: Publisher, published_at: int) -> None:
+        """Record that the waiting list was matched to its end, and free its space."""
+        publisher.state["published_at"] = published_at
+        publisher.state["pending"] = False
+        self._save(publisher)
+        self._storage.remove(self._list(publisher))
+
+    def drop(self, publisher: Publisher) -> None:
+        """Forget a waiting list that turned out to be damaged."""
+        publisher.state["pending"] = False
+        self._save(publisher)
+        self._storage.remove(self._list(publisher))
+
+    def _list(self, publisher: Publisher) -> str:
+        return _LISTS + "/" + publisher.id
+
+    def _save(self, publisher: Publisher) -> None:
+        self._storage.save(_PUBLISHERS + "/" + publisher.id, json.dumps(publisher.state).encode())

@@ -1,0 +1,203 @@
+"""What a computer may ask of the badge, and what needs the owner's button.
+
+No request returns a seed, a preseed, a private key, a contact or an identifier; a seed report
+leaves the badge only after the button. Consent is needed for: a publisher after the first, a new
+certificate for a known one, reading alerts (they are health data), reporting, and setting the
+clock by more than an hour once it was known.
+"""
+
+import gc
+
+from badge.transfer import RequestError, Transfer
+from badge.ui import CONSENT_S
+from cx import frame
+from cx.compat import TYPE_CHECKING, const
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from badge.app import App
+
+    Waiting = Callable[[str, int], None]
+
+__all__ = ["RequestError", "Requests"]
+
+_CLOCK_STEP_S = const(3600)
+_YEAR_2020 = const(1577836800)
+_YEAR_2100 = const(4102444800)
+_DESCRIPTOR_BYTES = const(8192)
+_REPORT = "report"
+
+
+class Requests:
+    """The requests by name. ``version`` is the application's, ``board`` the board's name."""
+
+    def __init__(self, app: "App") -> None:
+        self._app = app
+        self._transfer = Transfer(app.storage)
+        self._actions = {
+            "hello": self._hello,
+            "info": self._info,
+            "set_time": self._set_time,
+            "put": self._put,
+            "end": self._end,
+            "alerts": self._alerts,
+            "report": self._report,
+        }
+
+    async def carry_out(self, request: dict, waiting: "Waiting") -> dict:
+        """Carry out one request and return its answer.
+
+        ``waiting`` is called with what is waited for and for how many seconds at the most.
+        RequestError or CxError, in one line, when it is not carried out.
+        """
+        action = self._actions.get(request.get("do"))  # type: ignore[arg-type]
+        if action is None:
+            raise RequestError("do: unknown request; this badge knows " + ", ".join(sorted(self._actions)))
+        return await action(request, waiting)
+
+    def data(self, payload: bytes) -> dict:
+        """Take one piece of the file that is being put; return {"offset": bytes held}."""
+        return {"offset": self._transfer.data(payload)}
+
+    def get(self, request: dict) -> bytes:
+        """Return up to 512 bytes of the report that the owner has just agreed to give away."""
+        return self._transfer.get(_number(request, "offset", 0, 0xFFFFFF))
+
+    async def _hello(self, _request: dict, _waiting: "Waiting") -> dict:
+        return {"protocol": frame.VERSION, "version": self._app.version, "board": self._app.board_name}
+
+    async def _info(self, _request: dict, _waiting: "Waiting") -> dict:
+        app = self._app
+        progress = app.matching.progress
+        answer = await self._hello(_request, _waiting)
+        answer.update(
+            {
+                "engine": app.engine,
+                "uptime_s": app.clock.uptime_s(),
+                "boot": app.clock.boot,
+                "time": app.clock.unix(),
+                "contacts": app.log.count,
+                "near": app.observer.near,
+                "seeds": app.seeds.held,
+                "rotations": app.advertiser.rotations,
+                "failures": app.advertiser.failures,
+                "scans": app.observer.scans,
+                "heard": app.radio.heard,
+                "dropped": app.radio.dropped + app.observer.overflow,
+                "noise_bytes": app.console.dropped,
+                "lost_files": app.storage.lost,
+                "free_bytes": _free_heap(),
+                "publishers": [_publisher(known) for known in app.publications.publishers.values()],
+                "matching": {
+                    "waiting": app.matching.is_waiting,
+                    "publisher": progress.publisher,
+                    "seeds": progress.seeds,
+                    "new_seeds": progress.new_seeds,
+                    "unknown_types": progress.unknown_types,
+                    "error": progress.error,
+                },
+            }
+        )
+        return answer
+
+    async def _set_time(self, request: dict, waiting: "Waiting") -> dict:
+        now = _number(request, "unix", _YEAR_2020, _YEAR_2100)
+        known = self._app.clock.unix()
+        if known is not None and abs(known - now) > _CLOCK_STEP_S:
+            await self._consent(waiting)
+        self._app.clock.set_unix(now)
+        return {"was": known}
+
+    async def _put(self, request: dict, _waiting: "Waiting") -> dict:
+        what = _text(request, "what")
+        if what == "descriptor":
+            limit = _DESCRIPTOR_BYTES
+        elif what == "publication":
+            limit = self._app.publications.limit_bytes
+            self._app.publications.get(_text(request, "publisher"))
+        else:
+            raise RequestError("what: descriptor or publication")
+        size = _number(request, "size", 1, limit)
+        offset = self._transfer.begin(what, request.get("publisher", ""), size, _text(request, "sha256"))
+        return {"offset": offset}
+
+    async def _end(self, _request: dict, waiting: "Waiting") -> dict:
+        """Check what was put and take it; whatever is refused is removed and changes nothing."""
+        self._transfer.check()
+        try:
+            if self._transfer.what == "descriptor":
+                return await self._take_descriptor(waiting)
+            return self._take_publication()
+        finally:
+            self._transfer.clear()
+
+    async def _take_descriptor(self, waiting: "Waiting") -> dict:
+        checked, needs_consent = self._app.publications.parse(self._transfer.text())
+        if needs_consent:
+            await self._consent(waiting)
+        return _publisher(self._app.publications.add(checked))
+
+    def _take_publication(self) -> dict:
+        publisher = self._app.publications.get(self._transfer.publisher)
+        header = self._app.publications.take(publisher, self._transfer.name)
+        self._app.matching.start()
+        return {"published_at": header.published_at}
+
+    async def _alerts(self, _request: dict, waiting: "Waiting") -> dict:
+        await self._consent(waiting)
+        return self._app.alerts.summary()
+
+    async def _report(self, request: dict, waiting: "Waiting") -> dict:
+        """Sign a report for a publisher with a code, or hand out the last one again ("again": true)."""
+        app = self._app
+        if request.get("again"):
+            if not app.storage.exists(_REPORT):
+                raise RequestError("again: there is no earlier report")
+            await self._consent(waiting)
+            report = app.storage.load(_REPORT) or b""
+        else:
+            publisher = app.publications.get(_text(request, "publisher"))
+            code = _text(request, "code")
+            await self._consent(waiting)
+            report = app.seeds.report(publisher.name, code)
+            app.advertiser.renew()
+            app.storage.save(_REPORT, report)
+        return {"size": len(report), "sha256": self._transfer.offer(report)}
+
+    async def _consent(self, waiting: "Waiting") -> None:
+        waiting("button", CONSENT_S)
+        if not await self._app.ui.consent():
+            raise RequestError("consent: the button was not pressed")
+
+
+def _publisher(publisher) -> dict:  # noqa: ANN001  type only known to the type checker
+    return {
+        "id": publisher.id,
+        "name": publisher.name,
+        "url": publisher.url,
+        "pub": publisher.state["descriptor"]["pub"],
+        "report": publisher.state["descriptor"]["report"],
+        "published_at": publisher.published_at,
+        "taken_at": publisher.state["taken_at"],
+        "pending": publisher.is_pending,
+    }
+
+
+def _free_heap() -> int:
+    gc.collect()
+    return gc.mem_free()
+
+
+def _text(request: dict, name: str) -> str:
+    value = request.get(name)
+    if not isinstance(value, str) or not value:
+        raise RequestError(name + ": text expected")
+    return value
+
+
+def _number(request: dict, name: str, least: int, most: int) -> int:
+    value = request.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise RequestError("%s: a whole number from %d to %d expected" % (name, least, most))
+    return value

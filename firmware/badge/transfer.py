@@ -1,0 +1,135 @@
+"""Files that come in over the console in pieces, and the one that may go out.
+
+An incoming file lies in ``put`` with its description in ``put.about``, so that a transfer that
+was cut off, even by a restart, goes on where it stopped if the same file is put again.
+"""
+
+import binascii
+import hashlib
+import os
+import struct
+
+from cx.compat import TYPE_CHECKING, const
+
+if TYPE_CHECKING:
+    from badge.storage import Storage
+
+_FILE = "put"
+_ABOUT = "put.about"
+_READ_LEN = const(512)
+_CHUNK_LEN = const(512)
+# littlefs makes bytes durable when a file is closed; this much is sent again after a power cut.
+_KEEP_LEN = const(4096)
+
+
+class RequestError(Exception):
+    """A request that is not carried out. The message names the field at fault and what to do."""
+
+
+class Transfer:
+    """One file coming in at a time, and one going out."""
+
+    def __init__(self, storage: "Storage") -> None:
+        self._storage = storage
+        self._about: "dict" = storage.load_json(_ABOUT, {})
+        self._held = bytearray()
+        self._offered = b""
+
+    @property
+    def name(self) -> str:
+        """The incoming file's name in the storage."""
+        return _FILE
+
+    @property
+    def what(self) -> str:
+        """What the incoming file is: descriptor or publication."""
+        return self._about.get("what", "")
+
+    @property
+    def publisher(self) -> str:
+        """The ID of the publisher whose publication it is."""
+        return self._about.get("publisher", "")
+
+    def begin(self, what: str, publisher: str, size: int, sha256: str) -> int:
+        """Announce a file; return how many of its bytes are held already."""
+        about = {"what": what, "publisher": publisher, "size": size, "sha256": sha256}
+        self._held = bytearray()
+        if about != self._about:
+            self.clear()
+            self._storage.save_json(_ABOUT, about)
+            self._about = about
+        return self._size()
+
+    def data(self, payload: bytes) -> int:
+        """Take a piece that begins with its offset (4 bytes, big-endian); return the bytes held.
+
+        A piece that is not the next one changes nothing: the answer tells where to go on.
+        """
+        if not self._about:
+            raise RequestError("data: announce the file with put first")
+        if len(payload) < 5:
+            raise RequestError("data: empty")
+        (offset,) = struct.unpack(">I", payload[:4])
+        held = self._size() + len(self._held)
+        if offset != held:
+            return held
+        if held + len(payload) - 4 > self._about["size"]:
+            raise RequestError("data: more bytes than were announced")
+        self._held.extend(payload[4:])
+        held += len(payload) - 4
+        if len(self._held) >= _KEEP_LEN or held == self._about["size"]:
+            self._write()
+        return held
+
+    def check(self) -> None:
+        """RequestError unless the whole file has come and its hash is right; a wrong one is removed."""
+        if not self._about:
+            raise RequestError("end: nothing was put")
+        if self._size() != self._about["size"]:
+            raise RequestError("end: %d of %d bytes have come" % (self._size(), self._about["size"]))
+        digest = hashlib.sha256()
+        with open(self._storage.path(_FILE), "rb") as stream:
+            while True:
+                piece = stream.read(_READ_LEN)
+                if not piece:
+                    break
+                digest.update(piece)
+        if binascii.hexlify(digest.digest()).decode() != self._about["sha256"]:
+            self.clear()
+            raise RequestError("sha256: the file was damaged on its way; put it again")
+
+    def text(self) -> str:
+        """Return the incoming file as text; RequestError when it is not UTF-8."""
+        with open(self._storage.path(_FILE), "rb") as stream:
+            try:
+                return stream.read().decode()
+            except (UnicodeError, ValueError):
+                raise RequestError("descriptor: not UTF-8")
+
+    def clear(self) -> None:
+        """Forget the incoming file; one that was renamed in the meantime stays where it is."""
+        self._about = {}
+        self._held = bytearray()
+        self._storage.remove(_ABOUT)
+        self._storage.remove(_FILE)
+
+    def offer(self, data: "bytes | bytearray") -> str:
+        """Let ``data`` be fetched in chunks; return its SHA-256 in hexadecimal."""
+        self._offered = bytes(data)
+        return binascii.hexlify(hashlib.sha256(self._offered).digest()).decode()
+
+    def get(self, offset: int) -> bytes:
+        """Return up to 512 bytes from ``offset`` of what is offered."""
+        if not self._offered:
+            raise RequestError("get: nothing is offered; ask for a report first")
+        return self._offered[offset : offset + _CHUNK_LEN]
+
+    def _write(self) -> None:
+        with open(self._storage.path(_FILE), "ab") as stream:
+            stream.write(self._held)
+        self._held = bytearray()
+
+    def _size(self) -> int:
+        if not self._storage.exists(_FILE):
+            return 0
+        return os.stat(self._storage.path(_FILE))[6]

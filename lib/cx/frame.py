@@ -1,0 +1,109 @@
+"""The console's frames: what the companion and the badge say to each other over a byte stream.
+
+One frame, see ``docs/console-protocol.md``::
+
+    C3 58      start mark
+    type       1 byte, one of the constants below
+    sequence   1 byte; a reply carries the number of its request
+    length     2 bytes, big-endian: of the payload
+    payload    0 to the receiver's limit
+    crc        4 bytes, big-endian: CRC-32 (ISO-HDLC) of type to payload
+
+A receiver that meets noise, half a frame or a wrong CRC looks for the next start mark after
+the failed one. A badge takes frames of at most 240 bytes in all, which fit the 260-byte
+input ring of an ESP32.
+"""
+
+import binascii
+import struct
+
+from cx.compat import const
+from cx.errors import FormatError
+
+# From the companion
+REQUEST = const(0x01)  # JSON object, or the last part of one
+PART = const(0x02)  # the first parts of a JSON object that is longer than a frame
+DATA = const(0x03)  # offset (4 bytes, big-endian) and a piece of the file being put
+# From the badge
+REPLY = const(0x81)  # JSON object
+ERROR = const(0x82)  # JSON object: error, message
+CHUNK = const(0x83)  # bytes of the file being got
+WAITING = const(0x84)  # JSON object: what the badge waits for; the reply follows later
+
+VERSION = const(1)  # of the console protocol
+OVERHEAD = const(10)
+MAX_TO_BADGE = const(230)  # payload bytes
+MAX_FROM_BADGE = const(8192)
+_MARK_0 = const(0xC3)
+_MARK_1 = const(0x58)
+_HEADER_LEN = const(6)
+
+
+def encode(kind: int, sequence: int, payload: "bytes | bytearray | memoryview") -> bytes:
+    """Return one whole frame; FormatError when the payload is over 65 535 bytes."""
+    if len(payload) > 0xFFFF:
+        raise FormatError("frame: payload too long")
+    body = struct.pack(">BBH", kind, sequence, len(payload)) + bytes(payload)
+    return b"\xc3\x58" + body + struct.pack(">I", binascii.crc32(body))
+
+
+class Decoder:
+    """Finds frames in a stream of bytes, whatever stands between them.
+
+    ``limit``: the largest payload taken, in bytes. The only memory held is one buffer of
+    that size. ``dropped`` counts the bytes that belonged to no frame.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._buffer = bytearray(limit + OVERHEAD)
+        self._limit = limit
+        self._used = 0
+        self.dropped = 0
+
+    def feed(self, byte: int) -> "tuple[int, int, bytes] | None":
+        """Take one byte; return (type, sequence, payload) of the next whole frame, else None.
+
+        A frame that was hidden behind a false start may come out with the byte after it.
+        """
+        self._buffer[self._used] = byte
+        self._used += 1
+        while self._used:
+            size = self._expected()
+            if size > self._used:
+                return None
+            if size:
+                frame = self._whole(size)
+                if frame is not None:
+                    self._discard(size)
+                    return frame
+            self._resynchronise()
+        return None
+
+    def _expected(self) -> int:
+        """Return how many bytes the frame at the buffer's start needs; 0 if none can start there."""
+        buffer = self._buffer
+        if buffer[0] != _MARK_0 or (self._used > 1 and buffer[1] != _MARK_1):
+            return 0
+        if self._used < _HEADER_LEN:
+            return _HEADER_LEN
+        length = buffer[4] << 8 | buffer[5]
+        return length + OVERHEAD if length <= self._limit else 0
+
+    def _whole(self, size: int) -> "tuple[int, int, bytes] | None":
+        view = memoryview(self._buffer)
+        (crc,) = struct.unpack(">I", view[size - 4 : size])
+        if binascii.crc32(view[2 : size - 4]) != crc:
+            return None
+        return self._buffer[2], self._buffer[3], bytes(view[_HEADER_LEN : size - 4])
+
+    def _resynchronise(self) -> None:
+        """Drop bytes up to the next possible start mark."""
+        at = self._buffer.find(b"\xc3", 1, self._used)
+        if at < 0:
+            at = self._used
+        self.dropped += at
+        self._discard(at)
+
+    def _discard(self, count: int) -> None:
+        self._buffer[: self._used - count] = self._buffer[count : self._used]
+        self._used -= count
