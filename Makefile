@@ -19,6 +19,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	ln -sfn "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" $(VENV)/typeshed
 	touch $@
 
 demo: $(READY) ## three badges meet, one owner reports, one is alerted, the diagnosis is withdrawn
@@ -35,6 +36,7 @@ lint: $(READY) ## look for style faults and bugs (ruff)
 
 types: $(READY) ## check the annotations (pyright, with the ESP32 stubs)
 	$(BIN)/pyright
+	$(BIN)/pyright --project firmware
 
 format: $(READY) ## lay the code out and sort imports
 	$(BIN)/ruff format .

@@ -12,11 +12,12 @@ import bluetooth
 import board
 import machine
 import micropython
+from esp32 import NVS
+
 from badge.app import App
 from badge.drivers.button import Button
 from badge.drivers.led import Led
 from badge.drivers.serial import UsbSerial
-from esp32 import NVS
 
 
 def is_prompt_wanted(button: Button) -> bool:
@@ -43,8 +44,9 @@ def main() -> None:
     )
     try:
         asyncio.run(app.run())
-    finally:
-        machine.reset()
+    except Exception as error:  # noqa: BLE001  whatever it was: note it for the badge's info and start again
+        app.note_crash(error)
+    machine.reset()
 
 
 main()

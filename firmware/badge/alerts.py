@@ -152,7 +152,7 @@ def _key(seed: bytes) -> str:
 
 
 def _seriousness(level: int) -> int:
-    """Rank a level: expired, no-alert, debug-alert, unknown-alert (or not known yet), symptomatic, diagnosed."""
+    """Return the rank of a level; one that is not known yet ranks as unknown-alert."""
     if level not in _SERIOUSNESS:
         level = risk.UNKNOWN_ALERT
     return _SERIOUSNESS.index(level)

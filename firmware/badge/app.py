@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import io
+import sys
 
 from badge.advertiser import Advertiser
 from badge.alerts import Alerts
@@ -17,18 +19,20 @@ from badge.requests import Requests
 from badge.seeds import Seeds
 from badge.storage import Storage
 from badge.ui import Ui
-from cx import generator, risk
+from cx import aes, risk
 from cx.bloom import Bloom
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
-    from badge.drivers.button import Button
-    from badge.drivers.led import Led
-    from badge.drivers.serial import UsbSerial
     from bluetooth import BLE
     from esp32 import NVS
 
+    from badge.drivers.button import Button
+    from badge.drivers.led import Led
+    from badge.drivers.serial import UsbSerial
+
 VERSION = "0.1.0"
+_CRASH = "crash"
 _RETENTION_DAYS = const(14)
 _FILTER_BYTES = const(16384)
 
@@ -41,7 +45,7 @@ class App:
     ) -> None:
         self.version = VERSION
         self.board_name = board["name"]
-        self.engine = generator.engine_name()
+        self.engine = aes.engine().name
         # The filter first: it is the largest block, and a heap that is in use may have no room for it.
         contact_filter = Bloom(_FILTER_BYTES)
         budget = board["budget"]
@@ -50,18 +54,14 @@ class App:
         self.radio = Radio(ble)
         self.randomness = Randomness(self.storage, self.radio)
         self.seeds = Seeds(self.storage, nvs, self.clock, self.randomness, _RETENTION_DAYS)
-        self.log = ContactLog(
-            self.storage, self.clock, contact_filter, budget["log_bytes"], _RETENTION_DAYS
-        )
+        self.log = ContactLog(self.storage, self.clock, contact_filter, budget["log_bytes"], _RETENTION_DAYS)
         self.observer = Observer(
             self.radio, self.log, self.clock, self.randomness, board["receive_offset_db"]
         )
         self.advertiser = Advertiser(self.radio, self.seeds, self.randomness)
         self.publications = Publications(self.storage, self.clock, budget["publication_bytes"])
         self.alerts = Alerts(self.storage, self.clock, risk.Thresholds())
-        self.matching = Matching(
-            self.storage, self.publications, self.observer, self.log, self.alerts
-        )
+        self.matching = Matching(self.storage, self.publications, self.observer, self.log, self.alerts)
         self.ui = Ui(led, button, lambda: self.alerts.is_alarming)
         self.console = Console(serial, Requests(self))
 
@@ -77,6 +77,18 @@ class App:
             self.ui.run(),
             self._keep_house(),
         )
+
+    def note_crash(self, error: Exception) -> None:
+        """Keep the type and the place of an error over the restart; its message might say too much."""
+        text = io.BytesIO()
+        sys.print_exception(error, text)  # type: ignore[arg-type]
+        lines = text.getvalue().decode().split("\n")  # type: ignore[attr-defined]
+        places = [line.strip() for line in lines if line.startswith("  File")]
+        self.storage.save_json(_CRASH, {"error": type(error).__name__, "places": places[-3:]})
+
+    def last_crash(self) -> "dict | None":
+        """Return the error that ended an earlier run, or None."""
+        return self.storage.load_json(_CRASH, None)
 
     async def _keep_house(self) -> None:
         while True:

@@ -9,8 +9,9 @@ import time
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
-    from badge.storage import Storage
     from esp32 import NVS
+
+    from badge.storage import Storage
 
 _FILE = "clock"
 _DAY_S = const(86400)

@@ -7,6 +7,7 @@ lost, gets the same answer again and is not carried out twice.
 """
 
 import json
+import time
 
 from badge.requests import RequestError
 from cx import frame
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _READ_LEN = const(64)
 _REQUEST_LEN = const(1024)
+_SILENCE_MS = const(1000)  # half a frame is forgotten after it
 
 
 class Console:
@@ -40,8 +42,13 @@ class Console:
     async def run(self) -> None:
         """Answer for ever."""
         buffer = bytearray(_READ_LEN)
+        last_ms = time.ticks_ms()
         while True:
             count = await self._serial.read(buffer)
+            now_ms = time.ticks_ms()
+            if time.ticks_diff(now_ms, last_ms) > _SILENCE_MS:
+                self._decoder.reset()
+            last_ms = now_ms
             for i in range(count):
                 received = self._decoder.feed(buffer[i])
                 if received is not None:
@@ -71,7 +78,9 @@ class Console:
         except MemoryError:
             return _error_frame(sequence, "MemoryError", "the badge is out of memory for this")
         except OSError as error:
-            return _error_frame(sequence, "OSError", "the badge's flash or radio failed, code %s" % error.errno)
+            return _error_frame(
+                sequence, "OSError", "the badge's flash or radio failed, code %s" % error.errno
+            )
 
     def _add_part(self, payload: bytes) -> None:
         if len(self._parts) + len(payload) > _REQUEST_LEN:

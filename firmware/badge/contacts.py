@@ -1,8 +1,9 @@
 """The contact log: what the badge heard, in fixed-size records on flash.
 
-Segments of up to ``_SEGMENT_RECORDS`` records or one day each, numbered upwards. The newest grows;
-when the log is full the oldest goes, and each goes when it is older than the retention time. Records are written in batches, because every append makes littlefs
-rewrite the file's last block.
+Segments of up to ``_SEGMENT_RECORDS`` records or one day each, numbered upwards. The newest
+grows; when the log is full the oldest goes, and each goes when it is older than the retention
+time. Records are written in batches, because every append makes littlefs rewrite the file's last
+block.
 """
 
 import os

@@ -14,6 +14,7 @@ from cx.generator import seed_len
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
     from badge.alerts import Alerts, Run
     from badge.contacts import ContactLog
@@ -61,10 +62,7 @@ class Matching:
     @property
     def is_waiting(self) -> bool:
         """Tell whether a list is waiting or being worked through."""
-        for publisher in self._publications.publishers.values():
-            if publisher.is_pending:
-                return True
-        return False
+        return any(publisher.is_pending for publisher in self._publications.publishers.values())
 
     def start(self) -> None:
         """Wake the task: a list is waiting."""
@@ -97,7 +95,9 @@ class Matching:
             stream.close()
         self._publications.done(publisher, header.published_at)
 
-    async def _work_through(self, publisher: "Publisher", stream, header) -> None:
+    async def _work_through(
+        self, publisher: "Publisher", stream: "BinaryIO", header: "publication.Publication"
+    ) -> None:
         is_full = header.excludes_published_before is None
         run = self._alerts.begin(publisher.id, is_full)
         fresh = self._name(publisher) + ".new"

@@ -15,6 +15,8 @@ from cx.compat import TYPE_CHECKING, const
 from cx.errors import RefusedError
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from badge.clock import Clock
     from badge.storage import Storage
 
@@ -132,9 +134,9 @@ class Publications:
         self._save(publisher)
         return header
 
-    def open_list(self, publisher: Publisher) -> "object":
+    def open_list(self, publisher: Publisher) -> "BinaryIO":
         """Return the waiting list as a binary stream."""
-        return open(self._storage.path(self._list(publisher)), "rb")  # noqa: SIM115  the caller closes it
+        return open(self._storage.path(self._list(publisher)), "rb")
 
     def done(self, publisher: Publisher, published_at: int) -> None:
         """Record that the waiting list was matched to its end, and free its space."""

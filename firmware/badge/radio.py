@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 _IRQ_SCAN_RESULT = const(5)
 _IRQ_SCAN_DONE = const(6)
-_ADV_IND = const(0)
-_ADV_SCAN_IND = const(2)
-_ADV_NONCONN_IND = const(3)
+_ADV_TYPES = (0, 2, 3)  # ADV_IND, ADV_SCAN_IND, ADV_NONCONN_IND
 _ADDR_MODE_NRPA = const(3)
 _SLOT_LEN = const(17)  # identifier (16), received power + 128 (1)
 
@@ -76,11 +74,11 @@ class Radio:
     def advertise(self, payload: bytes, interval_us: int) -> None:
         """Broadcast ``payload`` about every ``interval_us`` until told otherwise."""
         # Always bytes: None would repeat the old payload. An empty scan response names nobody.
-        self._ble.gap_advertise(interval_us, adv_data=payload, resp_data=b"", connectable=False)
+        self._ble.gap_advertise(interval_us, adv_data=payload, resp_data=b"", connectable=False)  # type: ignore[call-arg]
 
     def silence(self) -> None:
         """Stop advertising."""
-        self._ble.gap_advertise(None)
+        self._ble.gap_advertise(None)  # type: ignore[arg-type]
 
     async def scan(self, duration_ms: int, on_heard: "Callable[[bytes, int], None]") -> None:
         """Listen passively for ``duration_ms`` and pass on (identifier, received power in dBm)."""
@@ -105,7 +103,7 @@ class Radio:
         """Handle a radio event: copy and return, without allocating."""
         if event == _IRQ_SCAN_RESULT:
             adv_type = data[2]
-            if adv_type == _ADV_SCAN_IND or adv_type == _ADV_NONCONN_IND or adv_type == _ADV_IND:
+            if adv_type in _ADV_TYPES:
                 self._take(data[4], data[3])
         elif event == _IRQ_SCAN_DONE:
             self._scanning = False

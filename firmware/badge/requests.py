@@ -87,6 +87,7 @@ class Requests:
                 "dropped": app.radio.dropped + app.observer.overflow,
                 "noise_bytes": app.console.dropped,
                 "lost_files": app.storage.lost,
+                "last_crash": app.last_crash(),
                 "free_bytes": _free_heap(),
                 "publishers": [_publisher(known) for known in app.publications.publishers.values()],
                 "matching": {

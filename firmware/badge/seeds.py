@@ -1,4 +1,4 @@
-"""The life of a seed: made from randomness, broadcast from for a day, kept for two weeks, given away or deleted.
+"""The life of a seed: made, broadcast from for a day, kept for two weeks, given away or deleted.
 
 This is the only module that handles preseeds, private keys and seeds. Nothing of them leaves it
 except the identifiers on air and the seed report that the owner consents to.
@@ -14,13 +14,15 @@ import struct
 
 from cx import p256, seedcalc, seedreport
 from cx.compat import TYPE_CHECKING, const
+from cx.drbg import wipe
 from cx.generator import MAX_IDS, Generator
 
 if TYPE_CHECKING:
+    from esp32 import NVS
+
     from badge.clock import Clock
     from badge.randomness import Randomness
     from badge.storage import Storage
-    from esp32 import NVS
 
 _FOLDER = "seeds"
 _TYPE = const(1)
@@ -61,12 +63,7 @@ class _Slot:
         self.data[1] = 1
 
     def wipe(self) -> None:
-        _wipe(self.data)
-
-
-def _wipe(secret: bytearray) -> None:
-    for i in range(len(secret)):
-        secret[i] = 0
+        wipe(self.data)
 
 
 class Seeds:
@@ -134,8 +131,8 @@ class Seeds:
             for slot in slots:
                 slot.wipe()
             for descriptor in descriptors:
-                _wipe(descriptor[1])
-                _wipe(descriptor[2])
+                wipe(descriptor[1])
+                wipe(descriptor[2])
 
     def delete_old(self) -> None:
         """Delete the seeds that began longer ago than the retention time, as far as the date is known."""
@@ -170,7 +167,7 @@ class Seeds:
         preseed = self._randomness.secret(_PRESEED_LEN)
         entropy = self._randomness.secret(_KEY_DRAW_LEN)
         private_key = p256.private_key(entropy)
-        _wipe(entropy)
+        wipe(entropy)
         public_key = p256.public_key(private_key)
         day = self._clock.day()
         head = struct.pack(
@@ -184,8 +181,8 @@ class Seeds:
         )
         number = self._numbers[-1] + 1 if self._numbers else 0
         slot = _Slot(number, bytearray(head) + preseed + private_key + public_key)
-        _wipe(preseed)
-        _wipe(private_key)
+        wipe(preseed)
+        wipe(private_key)
         self._storage.save(self._name(number), slot.data)
         self._numbers.append(number)
         self._use(slot, 0)
@@ -195,11 +192,10 @@ class Seeds:
     def _use(self, slot: _Slot, position: int) -> None:
         preseed = slot.preseed
         seed = seedcalc.seed_value(slot.type, preseed, p256.spki(slot.public_key))
-        _wipe(preseed)
+        wipe(preseed)
         generator = Generator(slot.type, seed)
-        skipped = bytearray(16)
-        for _ in range(position):
-            generator.next_into(skipped)
+        wipe(seed)
+        generator.skip(position)
         self._generator = generator
         self._current = slot.number
         self._ids = slot.ids

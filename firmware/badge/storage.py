@@ -92,4 +92,4 @@ class Storage:
         payload = self.load(name)
         if payload is None:
             return default
-        return json.loads(payload)
+        return json.loads(bytes(payload))

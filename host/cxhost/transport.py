@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Protocol
+
+import serial
+from serial.tools import list_ports
+
+_SIMULATED = "sim:"
+
+
+class PortError(Exception):
+    """A port that is not there, cannot be opened, or is not clear. The message says what to do."""
 
 
 class Transport(Protocol):
@@ -23,3 +34,64 @@ class Transport(Protocol):
     def close(self) -> None:
         """Give the pipe back; the badge goes on working."""
         ...
+
+
+class SerialTransport:
+    """A badge on a serial port. Opening it does not reset the badge: DTR and RTS stay as they are."""
+
+    def __init__(self, port: str, baud: int = 115_200) -> None:
+        self._serial = serial.Serial()
+        self._serial.port = port
+        self._serial.baudrate = baud
+        self._serial.dtr = False
+        self._serial.rts = False
+        try:
+            self._serial.open()
+        except serial.SerialException as error:
+            raise PortError(f"{port}: cannot be opened ({error}); is the badge plugged in?") from None
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``."""
+        self._serial.write(data)
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what has come; wait up to ``timeout_s`` for the first byte."""
+        self._serial.timeout = timeout_s
+        first = self._serial.read(1)
+        return first + self._serial.read(self._serial.in_waiting) if first else b""
+
+    def now(self) -> float:
+        """Return the computer's time, in seconds since 1970 UTC."""
+        return time.time()
+
+    def close(self) -> None:
+        """Close the port."""
+        self._serial.close()
+
+
+def open_transport(port: str | None) -> Transport:
+    """Open a badge's console: a serial device, ``sim:FOLDER`` for a simulated badge, or None to find one.
+
+    PortError when the port is not there, or when none is named and there is not exactly one.
+    """
+    if port is None:
+        port = _only_port()
+    if port.startswith(_SIMULATED):
+        from cxhost.sim import open_simulated  # the simulator is not needed for a real badge
+
+        return open_simulated(Path(port.removeprefix(_SIMULATED)))
+    return SerialTransport(port)
+
+
+def serial_ports() -> list[str]:
+    """Return the USB serial devices of this computer, by name."""
+    return sorted(found.device for found in list_ports.comports() if found.vid is not None)
+
+
+def _only_port() -> str:
+    ports = serial_ports()
+    if len(ports) == 1:
+        return ports[0]
+    if not ports:
+        raise PortError("no badge found: plug one in, or name its port with --port")
+    raise PortError(f"several ports found ({', '.join(ports)}): name one with --port")

@@ -10,7 +10,7 @@ One frame, see ``docs/console-protocol.md``::
     crc        4 bytes, big-endian: CRC-32 (ISO-HDLC) of type to payload
 
 A receiver that meets noise, half a frame or a wrong CRC looks for the next start mark after
-the failed one. A badge takes frames of at most 240 bytes in all, which fit the 260-byte
+the failed one, and forgets half a frame when nothing came for a second. A badge takes frames of at most 240 bytes in all, which fit the 260-byte
 input ring of an ESP32.
 """
 
@@ -78,6 +78,11 @@ class Decoder:
                     return frame
             self._resynchronise()
         return None
+
+    def reset(self) -> None:
+        """Forget half a frame: its other half is not coming any more."""
+        self.dropped += self._used
+        self._used = 0
 
     def _expected(self) -> int:
         """Return how many bytes the frame at the buffer's start needs; 0 if none can start there."""

@@ -1,0 +1,139 @@
+"""The companion's end of a badge's console: requests out, answers in.
+
+Works over anything that is a Transport. The protocol is described in
+``docs/console-protocol.md``. A frame whose answer does not come is sent again with the same
+sequence number, which the badge answers without doing it twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from cx import frame
+from cxhost.transport import Transport
+
+_PIECE_BYTES = 200
+_CHUNK_BYTES = 512
+_ANSWER_S = 5.0
+_TRIES = 5
+# Verifying a long publication holds the badge for a while.
+_END_S = 120.0
+
+
+class BadgeError(Exception):
+    """The badge refused a request, or did not answer. The message is one line for people."""
+
+    def __init__(self, error: str, message: str) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class Badge:
+    """One badge at the end of a transport.
+
+    ``on_waiting`` is called with (what, seconds) when the badge waits for its owner, usually
+    for the button.
+    """
+
+    def __init__(self, transport: Transport, on_waiting: Callable[[str, int], None] | None = None) -> None:
+        self._transport = transport
+        self._on_waiting = on_waiting or (lambda what, seconds: None)
+        self._decoder = frame.Decoder(frame.MAX_FROM_BADGE)
+        self._arrived: list[tuple[int, int, bytes]] = []
+        # A random start, so that a badge does not take this for a repeated frame of an earlier session.
+        self._sequence = secrets.randbelow(256)
+
+    def hello(self) -> dict[str, Any]:
+        """Return the badge's version and board; BadgeError if it speaks another protocol version."""
+        answer = self.request("hello")
+        if answer.get("protocol") != frame.VERSION:
+            theirs = answer.get("protocol")
+            raise BadgeError(
+                "protocol",
+                f"the badge speaks console protocol {theirs}, this companion {frame.VERSION}: "
+                "update the older one",
+            )
+        return answer
+
+    def request(self, do: str, timeout_s: float = _ANSWER_S, **fields: object) -> dict[str, Any]:
+        """Send one request and return the badge's answer; BadgeError with its reason otherwise."""
+        text = json.dumps({"do": do, **fields}, ensure_ascii=False).encode()
+        while len(text) > frame.MAX_TO_BADGE:
+            self._exchange(frame.PART, text[: frame.MAX_TO_BADGE], _ANSWER_S)
+            text = text[frame.MAX_TO_BADGE :]
+        _, payload = self._exchange(frame.REQUEST, text, timeout_s)
+        return json.loads(payload)
+
+    def put(
+        self,
+        what: str,
+        data: bytes,
+        progress: Callable[[int, int], None] | None = None,
+        **fields: str,
+    ) -> dict[str, Any]:
+        """Send a file in pieces, let the badge check and take it, and return its answer.
+
+        ``progress`` is called with (bytes held by the badge, bytes in all). A transfer that was
+        cut off before goes on where it stopped.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        offset = self.request("put", what=what, size=len(data), sha256=digest, **fields)["offset"]
+        while offset < len(data):
+            piece = struct.pack(">I", offset) + data[offset : offset + _PIECE_BYTES]
+            _, payload = self._exchange(frame.DATA, piece, _ANSWER_S)
+            offset = json.loads(payload)["offset"]
+            if progress:
+                progress(offset, len(data))
+        return self.request("end", timeout_s=_END_S)
+
+    def get(self, size: int, sha256: str) -> bytes:
+        """Fetch ``size`` offered bytes and compare their hash; BadgeError when it is wrong."""
+        data = b""
+        while len(data) < size:
+            request = json.dumps({"do": "get", "offset": len(data)}).encode()
+            kind, chunk = self._exchange(frame.REQUEST, request, _ANSWER_S)
+            if kind != frame.CHUNK or not chunk:
+                raise BadgeError("get", "the badge sent no data")
+            data += chunk
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise BadgeError("sha256", "the report was damaged on its way: try again")
+        return data
+
+    def _exchange(self, kind: int, payload: bytes, timeout_s: float) -> tuple[int, bytes]:
+        """Send one frame until it is answered; return (type, payload) of the answer."""
+        self._sequence = (self._sequence + 1) & 0xFF
+        for _ in range(_TRIES):
+            self._transport.write(frame.encode(kind, self._sequence, payload))
+            answer = self._answer(timeout_s)
+            if answer is not None:
+                if answer[0] == frame.ERROR:
+                    error = json.loads(answer[1])
+                    raise BadgeError(error["error"], error["message"])
+                return answer
+        raise BadgeError("timeout", "the badge does not answer: is it on, and is this its port?")
+
+    def _answer(self, timeout_s: float) -> tuple[int, bytes] | None:
+        """Return (type, payload) of the frame with our sequence number, or None after the time."""
+        deadline = self._transport.now() + timeout_s
+        while True:
+            remaining = deadline - self._transport.now()
+            if remaining <= 0:
+                return None
+            for byte in self._transport.read(remaining):
+                received = self._decoder.feed(byte)
+                if received is not None:
+                    self._arrived.append(received)
+            while self._arrived:
+                kind, sequence, payload = self._arrived.pop(0)
+                if sequence != self._sequence:
+                    continue
+                if kind != frame.WAITING:
+                    return kind, payload
+                waiting = json.loads(payload)
+                deadline = self._transport.now() + waiting["seconds"] + timeout_s
+                self._on_waiting(waiting["for"], waiting["seconds"])

@@ -1,0 +1,85 @@
+"""How the companion shows a badge's answers to people."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def date_text(unix: float | None) -> str:
+    """Return a date for people, in UTC; "unknown" for None."""
+    if unix is None:
+        return "unknown"
+    return datetime.fromtimestamp(unix, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def why(alert: dict[str, Any], thresholds: dict[str, int]) -> str:
+    """Return one sentence that says where an alert's risk comes from."""
+    near, medium, far = (alert[key] / 60 for key in ("near_s", "medium_s", "far_s"))
+    figures = f"{near:.0f} min near, {medium:.0f} min at medium distance, {far:.0f} min far"
+    if alert["level"] in ("no-alert", "expired"):
+        return f"{figures}; the health authority has withdrawn this case"
+    if alert["level"] == "debug-alert":
+        return f"{figures}; a test of the system, never an alarm"
+    weighted = near + medium / 2
+    if weighted >= thresholds["high_min"]:
+        return f"{figures}; not below the threshold of {thresholds['high_min']} min"
+    return f"{figures}; below the threshold of {thresholds['high_min']} min"
+
+
+def show_alerts(console: Console, summary: dict[str, Any]) -> None:
+    """Print a badge's alerts, or that there are none."""
+    if not summary["alerts"]:
+        console.print("No published case was met.")
+        return
+    table = Table("risk", "level", "first", "last", "contacts", "closest", "why")
+    for alert in summary["alerts"]:
+        table.add_row(
+            alert["risk"],
+            alert["level"],
+            date_text(alert["first"]),
+            date_text(alert["last"]),
+            str(alert["contacts"]),
+            f"{alert['least_db']} dB",
+            why(alert, summary["thresholds"]),
+        )
+    console.print(table)
+
+
+def show_info(console: Console, info: dict[str, Any]) -> None:
+    """Print what a badge says of itself."""
+    table = Table(show_header=False, box=None)
+    for label, text in _info_rows(info):
+        table.add_row(label, text)
+    console.print(table)
+    for publisher in info["publishers"]:
+        state = "a list is being matched" if publisher["pending"] else date_text(publisher["published_at"])
+        console.print(
+            f"publisher {publisher['id']}  {publisher['name']}  {publisher['url']}  list of: {state}"
+        )
+
+
+def _info_rows(info: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [
+        ("version", f"{info['version']} on {info['board']}, identifiers by {info['engine']}"),
+        ("time", date_text(info["time"])),
+        (
+            "running for",
+            f"{info['uptime_s'] // 3600} h {info['uptime_s'] // 60 % 60} min, start number {info['boot']}",
+        ),
+        ("contacts", f"{info['contacts']} logged, {info['near']} near now"),
+        ("broadcast", f"{info['rotations']} identifiers, {info['failures']} failed changes"),
+        ("scans", f"{info['scans']}, {info['heard']} receptions, {info['dropped']} dropped"),
+        ("seeds", str(info["seeds"])),
+        ("free memory", f"{info['free_bytes']} bytes"),
+    ]
+    if info["lost_files"]:
+        rows.append(("damaged files", ", ".join(info["lost_files"])))
+    if info["last_crash"]:
+        rows.append(
+            ("last crash", f"{info['last_crash']['error']} at {'; '.join(info['last_crash']['places'])}")
+        )
+    return rows

@@ -1,0 +1,165 @@
+"""What a companion does with a badge: tell it the time, bring it lists, take its report to the publisher."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from cxhost.companion import Badge, BadgeError
+from cxhost.transport import Transport
+
+# The largest file that is fetched from a publisher: a country's list on its worst day is 3 MB.
+_LIMIT_BYTES = 16 * 1024 * 1024
+_POLL_S = 1.0
+_MATCHING_S = 4 * 3600
+
+Progress = Callable[[str, int, int], None]
+
+
+class FetchError(Exception):
+    """A publisher that could not be reached or did not give what was asked for, in one line."""
+
+
+@dataclass
+class PublisherResult:
+    """What a sync did for one publisher."""
+
+    name: str
+    bytes_fetched: int = 0
+    published_at: int | None = None
+    seeds: int = 0
+    new_seeds: int = 0
+    error: str | None = None
+
+
+@dataclass
+class SyncResult:
+    """What a sync did for one badge. ``clock_was``: the badge's date before, None if it had none."""
+
+    clock_was: int | None
+    publishers: list[PublisherResult] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether every publisher's list was taken and matched."""
+        return all(result.error is None for result in self.publishers)
+
+
+def sync(badge: Badge, transport: Transport, client: httpx.Client, progress: Progress) -> SyncResult:
+    """Set the badge's clock, bring it every publisher's list, and wait until each is matched.
+
+    ``progress`` is called with (what is being done, done, in all). One publisher's failure does
+    not keep the others from being served; it is in the result.
+    """
+    badge.hello()
+    result = SyncResult(badge.request("set_time", unix=int(transport.now()))["was"])
+    for publisher in badge.request("info")["publishers"]:
+        outcome = PublisherResult(publisher["name"])
+        result.publishers.append(outcome)
+        try:
+            _bring_list(badge, client, publisher, outcome, progress)
+        except (BadgeError, FetchError) as error:
+            outcome.error = str(error)
+    return result
+
+
+def _bring_list(
+    badge: Badge,
+    client: httpx.Client,
+    publisher: dict[str, Any],
+    outcome: PublisherResult,
+    progress: Progress,
+) -> None:
+    name = publisher["name"]
+    data = fetch(client, publisher["pub"])
+    outcome.bytes_fetched = len(data)
+    answer = badge.put(
+        "publication",
+        data,
+        progress=lambda done, total: progress(f"list of {name}", done, total),
+        publisher=publisher["id"],
+    )
+    outcome.published_at = answer["published_at"]
+    matching = _wait_for_matching(badge, name, progress)
+    outcome.seeds = matching["seeds"]
+    outcome.new_seeds = matching["new_seeds"]
+    if matching["error"]:
+        raise BadgeError("matching", matching["error"])
+
+
+def _wait_for_matching(badge: Badge, name: str, progress: Progress) -> dict[str, Any]:
+    deadline = time.monotonic() + _MATCHING_S
+    while True:
+        matching = badge.request("info", timeout_s=30)["matching"]
+        progress(f"matching {name}", matching["seeds"], 0)
+        if not matching["waiting"]:
+            return matching
+        if time.monotonic() > deadline:
+            raise BadgeError("matching", "the badge is still matching: look again later with info")
+        time.sleep(0 if matching["seeds"] else _POLL_S / 10)
+
+
+def provision(badge: Badge, descriptor: str) -> dict[str, Any]:
+    """Let the badge trust the publisher of this descriptor (JSON text); return what it took."""
+    badge.hello()
+    return badge.put("descriptor", descriptor.encode())
+
+
+def take_report(badge: Badge, publisher: dict[str, Any], code: str) -> bytes:
+    """Let the badge sign a report for one of its publishers and return it; the owner presses the button."""
+    answer = badge.request("report", timeout_s=60, publisher=publisher["id"], code=code)
+    return badge.get(answer["size"], answer["sha256"])
+
+
+def take_report_again(badge: Badge) -> bytes:
+    """Return the badge's last report once more, after the owner's button."""
+    answer = badge.request("report", timeout_s=60, again=True)
+    return badge.get(answer["size"], answer["sha256"])
+
+
+def upload_report(client: httpx.Client, url: str, report: bytes) -> str:
+    """Send a report to a publisher and return its HTML answer; FetchError when it is refused."""
+    try:
+        response = client.post(url, content=report, headers={"Content-Type": "application/octet-stream"})
+    except httpx.HTTPError as error:
+        raise FetchError(f"{url}: {error}; the badge keeps the report, send it again later") from None
+    if not response.is_success:
+        reason = response.text.strip().splitlines()
+        raise FetchError(f"{url}: refused ({response.status_code}): {' '.join(reason)[:300]}")
+    return response.text
+
+
+def fetch(client: httpx.Client, url: str) -> bytes:
+    """Return the body of a GET; FetchError when that fails or is over 16 MiB."""
+    data = b""
+    try:
+        with client.stream("GET", url) as response:
+            response.raise_for_status()
+            for piece in response.iter_bytes():
+                data += piece
+                if len(data) > _LIMIT_BYTES:
+                    raise FetchError(f"{url}: larger than {_LIMIT_BYTES} bytes")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise FetchError(f"{url}: {error}") from None
+    return data
+
+
+def choose_publisher(publishers: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
+    """Return the publisher named by ID, name or URL, or the only one; BadgeError otherwise."""
+    if not publishers:
+        raise BadgeError("publisher", "the badge knows no publisher: provision it first")
+    if wanted is None:
+        if len(publishers) == 1:
+            return publishers[0]
+        names = ", ".join(f"{known['name']} ({known['id']})" for known in publishers)
+        raise BadgeError(
+            "publisher", f"the badge knows several publishers, name one with --publisher: {names}"
+        )
+    for known in publishers:
+        if wanted in (known["id"], known["name"], known["url"]):
+            return known
+    raise BadgeError("publisher", f"the badge does not know {wanted!r}")
