@@ -9,11 +9,11 @@ import json
 import time
 
 import bluetooth
-import board
 import machine
 import micropython
 from esp32 import NVS
 
+import board
 from badge.app import App
 from badge.drivers.button import Button
 from badge.drivers.led import Led

@@ -2,10 +2,9 @@
 
 from binascii import unhexlify
 
-from support import engines, raises
-
 from cx import aes
 from cx.errors import NotSupportedError
+from support import engines, raises
 
 # FIPS 197 appendix C.1 and C.3; SP 800-38A appendix F.1.1 and F.1.5 (first blocks).
 KNOWN = (

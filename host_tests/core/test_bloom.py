@@ -1,10 +1,9 @@
 """The contact filter: it never forgets, ignores the fixed bits, and errs as rarely as the formula says."""
 
-from support import raises
-
 from cx.bloom import Bloom
 from cx.compat import sha256
 from cx.errors import FormatError
+from support import raises
 
 
 def random_id(number):

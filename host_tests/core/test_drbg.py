@@ -2,10 +2,9 @@
 
 from binascii import unhexlify
 
-from support import engines, raises, vector
-
 from cx.drbg import CtrDrbg
 from cx.errors import FormatError, NotSupportedError
+from support import engines, raises, vector
 
 
 def test_nist_vectors_on_every_engine():

@@ -2,11 +2,10 @@
 
 from binascii import unhexlify
 
-from support import engines, raises, vector
-
 from cx.bloom import Bloom
 from cx.errors import ExhaustedError, FormatError, NotSupportedError
 from cx.generator import MAX_IDS, Generator, seed_len
+from support import engines, raises, vector
 
 SEEDS = {1: bytes(range(24)), 2: bytes(range(48))}
 

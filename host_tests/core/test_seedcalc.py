@@ -2,10 +2,9 @@
 
 from binascii import unhexlify
 
-from support import raises, vector
-
 from cx.errors import FormatError, NotSupportedError
 from cx.seedcalc import seed_value
+from support import raises, vector
 
 
 def test_specification_vectors():

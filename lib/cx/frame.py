@@ -10,8 +10,8 @@ One frame, see ``docs/console-protocol.md``::
     crc        4 bytes, big-endian: CRC-32 (ISO-HDLC) of type to payload
 
 A receiver that meets noise, half a frame or a wrong CRC looks for the next start mark after
-the failed one, and forgets half a frame when nothing came for a second. A badge takes frames of at most 240 bytes in all, which fit the 260-byte
-input ring of an ESP32.
+the failed one, and a badge forgets half a frame when nothing came for a second. A badge takes
+frames of at most 240 bytes in all, which fit the 260-byte input ring of an ESP32.
 """
 
 import binascii
