@@ -1,0 +1,211 @@
+"""``cxbadge publisher``: everything an operator does, from the first key to the daily list."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from cxhost.publisher import server
+from cxhost.publisher.levels import AlertLevel, level_label
+from cxhost.publisher.service import Publisher, PublisherError, SettingsError
+from cxhost.publisher.tls import TlsFiles, make_localhost_tls
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Run a health authority's server: codes, reports, signed lists.",
+    rich_markup_mode=None,
+)
+
+Directory = Annotated[Path, typer.Argument(help="The publisher's directory.", metavar="DIR")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Level = Annotated[str, typer.Option(help="diagnosed, symptomatic, debug-alert or no-alert.")]
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Say in one line what went wrong, and leave with exit code 1."""
+    try:
+        yield
+    except (PublisherError, SettingsError) as error:
+        message = str(error)
+    except SQLAlchemyError as error:
+        message = f"database: {type(error).__name__}; check `database` in publisher.toml"
+    except OSError as error:
+        message = f"{error.filename or 'network'}: {error.strerror or error}"
+    else:
+        return
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def _opened(directory: Path) -> Iterator[Publisher]:
+    with _errors(), Publisher.open(directory) as publisher:
+        yield publisher
+
+
+def _print(as_json: bool, values: dict[str, Any], text: Callable[[], None]) -> None:
+    if as_json:
+        typer.echo(json.dumps(values, default=_plain, ensure_ascii=False))
+    else:
+        text()
+
+
+def _plain(value: object) -> str:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else str(value)
+
+
+def _level(text: str) -> AlertLevel:
+    try:
+        return AlertLevel.from_label(text)
+    except ValueError as error:
+        raise PublisherError(str(error)) from None
+
+
+def _counts(counts: dict[tuple[int, int], int]) -> list[dict[str, Any]]:
+    return [
+        {"level": level_label(level), "generator_type": generator_type, "seeds": count}
+        for (level, generator_type), count in counts.items()
+    ]
+
+
+@app.command()
+def init(
+    directory: Directory,
+    name: Annotated[str, typer.Option(help="What owners see, and what reports are addressed to.")],
+    url: Annotated[str, typer.Option(help="Where the descriptor will be; your permanent identity.")],
+    key: Annotated[str, typer.Option(help="Signing key: p256 (best for badges) or rsa.")] = "p256",
+    as_json: Json = False,
+) -> None:
+    """Make a publisher: key, certificate, descriptor, settings, database.
+
+    Example: cxbadge publisher init --name "Ruritania Health" --url https://health.example/cx.json ruritania
+    """
+    with _errors():
+        if key not in ("p256", "rsa"):
+            raise PublisherError("--key: must be p256 or rsa")
+        with Publisher.create(directory, name, url, key_kind=key) as publisher:
+            made = {"directory": str(directory), "url": url, "descriptor": str(publisher.descriptor_file)}
+    _print(as_json, made, lambda: typer.echo(f"Made {directory}. Badges are given {url}"))
+
+
+@app.command()
+def code(
+    directory: Directory,
+    level: Level = AlertLevel.DIAGNOSED.label,
+    hours: Annotated[int | None, typer.Option(min=1, help="How long it can be used; 24 unless set.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many codes to issue.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Issue confirmation codes, each for one person. They are shown once and cannot be looked up again.
+
+    Example: cxbadge publisher code ruritania --level symptomatic --hours 48
+    """
+    with _opened(directory) as publisher:
+        chosen = _level(level)
+        life = None if hours is None else timedelta(hours=hours)
+        codes = [publisher.issue_code(chosen, life) for _ in range(count)]
+    _print(as_json, {"codes": codes, "level": chosen.label}, lambda: typer.echo("\n".join(codes)))
+
+
+@app.command()
+def level(
+    directory: Directory,
+    new_level: Annotated[str, typer.Argument(help="The new level, for example no-alert.", metavar="LEVEL")],
+    typed: Annotated[
+        str | None, typer.Argument(help="The code; asked for if not given.", metavar="[CODE]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Change the alert level of the case that a code opened; seen after the next `publish`.
+
+    Example, a diagnosis withdrawn: cxbadge publisher level ruritania no-alert 7K3M-9QXT-2HVD
+    """
+    with _opened(directory) as publisher:
+        chosen = _level(new_level)
+        publisher.set_level(typed or typer.prompt("Code"), chosen)
+    _print(as_json, {"level": chosen.label}, lambda: typer.echo(f"The case is {chosen.label} now."))
+
+
+@app.command()
+def publish(directory: Directory, as_json: Json = False) -> None:
+    """Sign and write a new edition of the lists.
+
+    Example: cxbadge publisher publish ruritania
+    """
+    with _opened(directory) as publisher:
+        edition = publisher.publish()
+    values = {
+        "published_at": edition.published_at,
+        "next_update_not_before": edition.next_update_not_before,
+        "next_update_not_after": edition.next_update_not_after,
+        "notifications": _counts(edition.counts),
+        "files": {str(path): size for path, size in edition.files.items()},
+    }
+
+    def text() -> None:
+        typer.echo(f"Published at {_plain(edition.published_at)}")
+        for one in values["notifications"]:
+            typer.echo(f"  {one['level']}, type {one['generator_type']}: {one['seeds']} seeds")
+        for path, size in edition.files.items():
+            typer.echo(f"  {path}: {size} bytes")
+
+    _print(as_json, values, text)
+
+
+@app.command()
+def status(directory: Directory, as_json: Json = False) -> None:
+    """Show codes, seeds and the last edition.
+
+    Example: cxbadge publisher status ruritania --json
+    """
+    with _opened(directory) as publisher:
+        values = publisher.status()
+    values["seeds"] = {level_label(number): count for number, count in values["seeds"].items()}
+
+    def text() -> None:
+        table = Table("", "", show_header=False)
+        for key, value in values.items():
+            shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+            table.add_row(key.replace("_", " "), "-" if shown in (None, "") else _plain(shown))
+        Console().print(table)
+
+    _print(as_json, values, text)
+
+
+@app.command()
+def serve(
+    directory: Directory,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8443,
+    certificate: Annotated[Path | None, typer.Option(help="PEM chain for HTTPS.")] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM key of that certificate.")] = None,
+) -> None:
+    """Answer over HTTPS until interrupted.
+
+    Without --certificate and --key it makes a throw-away certificate for localhost, for trying things out.
+
+    Example: cxbadge publisher serve ruritania --host 0.0.0.0 --port 443 --certificate tls.pem --key tls.key
+    """
+    with _opened(directory) as publisher:
+        if (certificate is None) != (key is None):
+            raise PublisherError("--certificate and --key go together")
+        if certificate is None or key is None:
+            tls = make_localhost_tls(directory / "tls")
+            typer.echo(f"Throw-away certificate: clients must trust {tls.ca}", err=True)
+        else:
+            tls = TlsFiles(certificate, key)
+        listener = server.listen(host, port)
+        typer.echo(f"Listening on {host}, port {listener.getsockname()[1]}")
+        sys.stdout.flush()
+        server.run(publisher, tls, listener)

@@ -1,0 +1,58 @@
+"""Publications: seeds grouped by alert level and type, shuffled, as the DER that is signed."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cxhost import asn1
+
+Groups = dict[tuple[int, int], list[bytes]]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One publication before it is signed. ``groups``: (alert level, generator type) to its seeds."""
+
+    zone: str
+    aggregated: bool
+    published_at: datetime
+    next_update_not_before: datetime
+    next_update_not_after: datetime
+    groups: Groups = field(repr=False)
+    update_urls: Sequence[str]
+    excludes_published_before: datetime | None = None
+
+
+def group(rows: Iterable[tuple[int, int, bytes]]) -> Groups:
+    """Return rows of (level, type, seed) grouped, each group in an order that tells nothing about reports."""
+    groups: Groups = defaultdict(list)
+    for level, generator_type, seed in rows:
+        groups[level, generator_type].append(seed)
+    shuffle = random.SystemRandom().shuffle
+    for seeds in groups.values():
+        shuffle(seeds)
+    return dict(sorted(groups.items(), reverse=True))  # the gravest first
+
+
+def encode(listing: Listing) -> bytes:
+    """Return the DER of TBSPublicationData."""
+    values = {
+        "version": 1,
+        "zone": listing.zone,
+        "aggregated": listing.aggregated,
+        "published_at": listing.published_at,
+        "next_update_not_before": listing.next_update_not_before,
+        "next_update_not_after": listing.next_update_not_after,
+        "notifications": [
+            {"alert_level": level, "generator_type": generator_type, "seed_values": b"".join(seeds)}
+            for (level, generator_type), seeds in listing.groups.items()
+        ],
+        "update_urls": list(listing.update_urls),
+    }
+    if listing.excludes_published_before is not None:
+        values["excludes_published_before"] = listing.excludes_published_before
+    return asn1.PublicationData(values).dump()

@@ -1,0 +1,216 @@
+"""A publisher as one object: made or opened from its directory, used by web server and command line."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from cxhost.publisher import database, editions, settings, signing
+from cxhost.publisher.cases import AcceptedReport, Cases, CodeState, UnknownCodeError
+from cxhost.publisher.database import Code, Seed
+from cxhost.publisher.editions import Editions, Published
+from cxhost.publisher.files import write_atomic
+from cxhost.publisher.levels import AlertLevel
+from cxhost.publisher.settings import Settings, SettingsError
+
+KEY_FILE, CERTIFICATE_FILE, CODE_KEY_FILE = "key.pem", "cert.pem", "code.key"
+DESCRIPTOR_FILE = "cx.json"
+_PUBLIC = "public"
+_CODE_KEY_LEN = 32
+
+
+class PublisherError(Exception):
+    """Something that was asked of the publisher and cannot be done; the message says what to do."""
+
+
+def utc_now() -> datetime:
+    """Return the real time, aware."""
+    return datetime.now(timezone.utc)
+
+
+def _require_zone(clock: Callable[[], datetime]) -> None:
+    if clock().tzinfo is None:
+        raise PublisherError("the clock tells no time zone; give it one, best UTC")
+
+
+def descriptor(settings: Settings, certificate_pem: bytes) -> dict[str, Any]:
+    """Return the publisher's descriptor (CX, section "Publisher descriptor")."""
+    return {
+        "url": settings.url,
+        "cert": certificate_pem.decode("ascii"),
+        "name": settings.name,
+        "report": settings.link("report"),
+        "pub": settings.link(editions.FULL),
+        "pubs": [{"zone": settings.url, "url": settings.link(editions.OWN)}],
+    }
+
+
+class Publisher:
+    """One health authority's publisher. For several threads; close it, or use it as a context manager.
+
+    ``clock`` returns the time, aware; everything that the publisher dates comes from it.
+    """
+
+    def __init__(
+        self, directory: Path, settings: Settings, engine: Engine, clock: Callable[[], datetime]
+    ) -> None:
+        self.directory = directory
+        self.settings = settings
+        self.certificate_pem = (directory / CERTIFICATE_FILE).read_bytes()
+        self._engine = engine
+        self._clock = clock
+        signer = signing.Signer((directory / KEY_FILE).read_bytes(), self.certificate_pem)
+        self._cases = Cases(engine, (directory / CODE_KEY_FILE).read_bytes(), settings, clock)
+        self._editions = Editions(engine, signer, settings, clock, self.public)
+
+    @classmethod
+    def create(
+        cls,
+        directory: Path,
+        name: str,
+        url: str,
+        clock: Callable[[], datetime] = utc_now,
+        key_kind: str = "p256",
+        **options: Any,
+    ) -> Publisher:
+        """Make a publisher in an empty ``directory``: key, certificate, descriptor, settings, database.
+
+        ``url``: where the descriptor will be, https. ``key_kind``: p256 or rsa. ``options``: other fields of
+        ``Settings``. ``SettingsError`` names a bad one, ``PublisherError`` tells of a directory in use.
+        """
+        chosen = Settings(name=name, url=url, **options)
+        _require_zone(clock)
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise PublisherError(f"{directory}: not empty; choose another directory")
+        directory.chmod(0o700)
+        key = signing.new_key(key_kind)
+        certificate = signing.certificate_pem(signing.self_signed(key, name, clock()))
+        write_atomic(directory / KEY_FILE, signing.key_pem(key), 0o600)
+        write_atomic(directory / CODE_KEY_FILE, secrets.token_bytes(_CODE_KEY_LEN), 0o600)
+        write_atomic(directory / CERTIFICATE_FILE, certificate)
+        text = json.dumps(descriptor(chosen, certificate), indent=2, ensure_ascii=False) + "\n"
+        write_atomic(directory / _PUBLIC / DESCRIPTOR_FILE, text.encode())
+        engine = database.connect(chosen.database_url(directory.resolve()))
+        database.create_tables(engine)
+        write_atomic(directory / settings.FILE_NAME, settings.to_toml(chosen).encode())
+        return cls(directory, chosen, engine, clock)
+
+    @classmethod
+    def open(cls, directory: Path, clock: Callable[[], datetime] = utc_now) -> Publisher:
+        """Open what ``create`` made; ``SettingsError`` or ``PublisherError`` tell what is wrong with it."""
+        chosen = settings.load(directory)
+        _require_zone(clock)
+        try:
+            return cls(directory, chosen, database.connect(chosen.database_url(directory.resolve())), clock)
+        except (OSError, ValueError) as error:
+            raise PublisherError(f"{directory}: {error}") from None
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """The name that owners see and that reports are addressed to."""
+        return self.settings.name
+
+    @property
+    def url(self) -> str:
+        """The publisher's permanent identity: the URL of its descriptor."""
+        return self.settings.url
+
+    @property
+    def public(self) -> Path:
+        """The directory of everything that anyone may fetch."""
+        return self.directory / _PUBLIC
+
+    @property
+    def descriptor_file(self) -> Path:
+        """The descriptor, as it is served."""
+        return self.public / DESCRIPTOR_FILE
+
+    @property
+    def publication_file(self) -> Path:
+        """The newest full publication for badges, as it is served."""
+        return self.public / editions.FULL
+
+    def issue_code(
+        self, level: int = AlertLevel.DIAGNOSED, valid_for: timedelta | None = None, zone: str | None = None
+    ) -> str:
+        """Return a fresh confirmation code, in groups. ``valid_for``: 24 h unless set otherwise."""
+        life = self.settings.code_life if valid_for is None else valid_for
+        if life <= timedelta(0):
+            raise PublisherError("a code must be valid for more than no time")
+        return self._cases.issue(level, life, zone or self.url)
+
+    def accept_report(self, der: bytes) -> AcceptedReport:
+        """Take a Seed Report, all of it or none; ``ReportRefused`` carries the ``reason``."""
+        return self._cases.accept(der)
+
+    def set_level(self, code: str, level: int) -> None:
+        """Change the level of the case that this code opened; visible with the next publication."""
+        try:
+            self._cases.set_level(code, level)
+        except UnknownCodeError as error:
+            raise PublisherError(str(error)) from None
+
+    def code_state(self, code: str) -> CodeState:
+        """Return what is known of a code; ``PublisherError`` if nothing is."""
+        try:
+            return self._cases.state(code)
+        except UnknownCodeError as error:
+            raise PublisherError(str(error)) from None
+
+    def publish(self) -> Published:
+        """Sign and write a new edition of the publication."""
+        return self._editions.publish()
+
+    def status(self) -> dict[str, Any]:
+        """Return numbers for operators: codes, seeds by published level, what waits, the last edition."""
+        with Session(self._engine) as session, session.begin():
+            issued = session.scalar(select(func.count()).select_from(Code))
+            used = session.scalar(select(func.count()).select_from(Code).where(Code.used_at.is_not(None)))
+            seeds = session.execute(select(Seed.published_level, func.count()).group_by(Seed.published_level))
+            levels = {level: count for level, count in seeds if level is not None}
+            pending = editions.waiting(session)
+        published_at, due = self._editions.last()
+        file = self.publication_file
+        return {
+            "name": self.name,
+            "url": self.url,
+            "codes_issued": issued,
+            "codes_used": used,
+            "seeds": levels,
+            "waiting": pending,
+            "published_at": published_at,
+            "next_update_not_after": due,
+            "publication_bytes": file.stat().st_size if file.exists() else None,
+        }
+
+
+__all__ = [
+    "AcceptedReport",
+    "CodeState",
+    "Published",
+    "Publisher",
+    "PublisherError",
+    "Settings",
+    "SettingsError",
+]

@@ -1,0 +1,127 @@
+"""The one settings file of a publisher, ``publisher.toml``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from cxhost.reports import Limits
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pyright: ignore[reportMissingImports]
+
+FILE_NAME = "publisher.toml"
+DATABASE_VARIABLE = "CXBADGE_PUBLISHER_DATABASE"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names it and says what to do."""
+
+
+def check_url(name: str, url: str) -> str:
+    """Return ``url`` if it is an absolute https URL for a descriptor; else ``SettingsError`` names it."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme != "https" or not parts.hostname or parts.fragment or parts.query or parts.username:
+        raise SettingsError(f"{name}: must be an absolute https URL such as https://health.example/cx.json")
+    return url
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set, with the worked values of the CX specification as defaults."""
+
+    name: str
+    url: str
+    database: str = "sqlite:///publisher.db"
+    code_hours: int = 24
+    follow_up_days: int = 14
+    keep_days: int = 15
+    interval_minutes: int = 60
+    earliest_update_minutes: int = 30
+    max_report_bytes: int = 256 * 1024
+    max_report_seeds: int = 512
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value, kind = getattr(self, one.name), int if one.type == "int" else str
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise SettingsError(f"{one.name}: must be {'a whole number' if kind is int else 'text'}")
+            if isinstance(value, int) and value < 1:
+                raise SettingsError(f"{one.name}: must be 1 or more")
+        if not self.name.strip() or not self.name.isprintable():
+            raise SettingsError("name: must not be blank; it is what owners see")
+        if self.earliest_update_minutes >= self.interval_minutes:
+            raise SettingsError("earliest_update_minutes: must be less than interval_minutes")
+        check_url("url", self.url)
+
+    @property
+    def limits(self) -> Limits:
+        """What one report may hold."""
+        return Limits(max_bytes=self.max_report_bytes, max_seeds=self.max_report_seeds)
+
+    @property
+    def code_life(self) -> timedelta:
+        """How long a code can be used first."""
+        return timedelta(hours=self.code_hours)
+
+    @property
+    def follow_up(self) -> timedelta:
+        """How long after its issue a used code takes more seeds of the same owner."""
+        return timedelta(days=self.follow_up_days)
+
+    @property
+    def keep(self) -> timedelta:
+        """How long after its report a seed is published."""
+        return timedelta(days=self.keep_days)
+
+    def link(self, path: str) -> str:
+        """Return the URL of something beside the descriptor."""
+        return urljoin(self.url, path)
+
+    def database_url(self, directory: Path, environment: Mapping[str, str] = os.environ) -> str:
+        """Return the database's URL: ``$CXBADGE_PUBLISHER_DATABASE`` first, since it may hold a password.
+
+        An SQLite file is found from the publisher's directory.
+        """
+        url = environment.get(DATABASE_VARIABLE) or self.database
+        scheme, separator, path = url.partition(":///")
+        if scheme == "sqlite" and separator and path and not Path(path).is_absolute():
+            return f"sqlite:///{(directory / path).resolve()}"
+        return url
+
+
+def load(directory: Path, **changes: Any) -> Settings:
+    """Read ``publisher.toml`` in ``directory``; ``SettingsError`` names the file or the setting at fault."""
+    path = directory / FILE_NAME
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: not found; make a publisher with `cxbadge publisher init`") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+    unknown = values.keys() - {one.name for one in fields(Settings)}
+    if unknown:
+        raise SettingsError(f"{path}: no such setting: {', '.join(sorted(unknown))}")
+    missing = {"name", "url"} - values.keys()
+    if missing:
+        raise SettingsError(f"{path}: missing: {', '.join(sorted(missing))}")
+    return replace(Settings(**values), **changes)
+
+
+def to_toml(settings: Settings) -> str:
+    """Return the text of ``publisher.toml``; a JSON string without control characters is a TOML string."""
+    lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in asdict(settings).items())
+    return "\n".join(lines) + "\n"

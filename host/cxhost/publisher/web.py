@@ -1,0 +1,168 @@
+"""The publisher over HTTP: its descriptor, its publications, and the place for reports.
+
+Paths are those of the URLs in the descriptor. Only files are served, so that any cache can stand in front.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import OperationalError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from cxhost.publisher import editions
+from cxhost.publisher.service import Publisher
+from cxhost.reports import Reason, ReportRefused
+
+_BODY_TIMEOUT_S = 30
+_CHUNK = 64 * 1024
+# How much of a body that is too large is still taken in, times the limit: many clients read no answer before.
+_DRAIN = 4
+_REPORT_TYPE = "application/octet-stream"
+_STATUS = {
+    Reason.TOO_LARGE: 413,
+    Reason.WRONG_NAME: 403,
+    Reason.CODE_MISTYPED: 403,
+    Reason.CODE_UNKNOWN: 403,
+    Reason.CODE_EXPIRED: 403,
+    Reason.CODE_USED: 403,
+}
+_BAD_REPORT = 400
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:2rem auto;padding:0 1rem}}</style>
+</head><body><main><h1>{title}</h1><p>{text}</p><p>{name}</p></main></body></html>
+"""
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class _Site:
+    """The answers, for one publisher."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    def page(self, status: int, title: str, text: str, headers: dict[str, str] | None = None) -> HTMLResponse:
+        """Return a page for the owner. A report's contents are never shown again."""
+        body = _PAGE.format(
+            title=html.escape(title), text=html.escape(text), name=html.escape(self._publisher.name)
+        )
+        return HTMLResponse(body, status, {**_HEADERS, **(headers or {})})
+
+    async def report(self, request: Request) -> Response:
+        """Take a Seed Report."""
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _REPORT_TYPE:
+            raise HTTPException(415, f"A report is sent as {_REPORT_TYPE}.")
+        limit = self._publisher.settings.max_report_bytes
+        try:
+            body = await asyncio.wait_for(_read(request, limit), _BODY_TIMEOUT_S)
+            accepted = await run_in_threadpool(self._publisher.accept_report, body)
+        except (asyncio.TimeoutError, TimeoutError):
+            raise HTTPException(408, "The report did not arrive in time.") from None
+        except ClientDisconnect:
+            raise HTTPException(400, "The report broke off.") from None
+        except ReportRefused as refused:
+            status = _STATUS.get(refused.reason, _BAD_REPORT)
+            headers = {"CX-Reason": refused.reason.value}
+            if refused.reason is Reason.TOO_LARGE:
+                headers["Connection"] = "close"
+            return self.page(status, "Your report was not accepted", str(refused), headers)
+        seeds = "1 seed" if accepted.seeds == 1 else f"{accepted.seeds} seeds"
+        text = (
+            f"Your report of {seeds} was accepted. People who were near you will be told by their own badge; "
+            "nobody is told who you are. Please follow the advice that you were given."
+        )
+        return self.page(200, "Thank you", text)
+
+    def file(self, path: Path, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+        """Return the answer that serves one file as it is at that moment."""
+
+        async def serve(request: Request) -> Response:
+            response = await run_in_threadpool(_file_response, path, media_type, request)
+            if response is None:
+                raise HTTPException(404, "There is nothing here yet.")
+            return response
+
+        return serve
+
+    async def failed(self, request: Request, error: Exception) -> Response:
+        """Say what is wrong with a request."""
+        status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
+        headers = dict(getattr(error, "headers", None) or {})
+        return self.page(status, "This did not work", detail or "Please try again later.", headers)
+
+    async def busy(self, request: Request, error: Exception) -> Response:
+        """Say that the database cannot be reached now; nothing was accepted."""
+        return self.page(503, "Please try again", "The server is busy.", {"Retry-After": "60"})
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    """Return the body, ``limit`` bytes at most; ``ReportRefused`` if there are more, without keeping them."""
+    body = bytearray()
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received <= limit:
+            body += chunk
+        elif received > _DRAIN * limit:
+            break
+    if received > limit:
+        raise ReportRefused(Reason.TOO_LARGE, f"The report is larger than {limit} bytes.")
+    return bytes(body)
+
+
+def _file_response(path: Path, media_type: str, request: Request) -> Response | None:
+    """Return the file, opened once: its size and bytes belong together even if it is replaced meanwhile."""
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError:
+        return None
+    about = os.fstat(stream.fileno())
+    tag = f'"{about.st_mtime_ns:x}-{about.st_size:x}"'
+    headers = {"ETag": tag, "Cache-Control": "public, max-age=60", "X-Content-Type-Options": "nosniff"}
+    if tag in request.headers.get("if-none-match", ""):
+        stream.close()
+        return Response(status_code=304, headers=headers)
+    headers["Content-Length"] = str(about.st_size)
+    if request.method == "HEAD":
+        stream.close()
+        return Response(headers=headers, media_type=media_type)
+
+    def chunks() -> Iterator[bytes]:
+        with stream:
+            while chunk := stream.read(_CHUNK):
+                yield chunk
+
+    return StreamingResponse(chunks(), headers=headers, media_type=media_type)
+
+
+def build_app(publisher: Publisher) -> Starlette:
+    """Return the web application of ``publisher``."""
+    site, settings = _Site(publisher), publisher.settings
+    files = [
+        (settings.url, publisher.descriptor_file, "application/json"),
+        (settings.link(editions.FULL), publisher.public / editions.FULL, "application/cms"),
+        (settings.link(editions.OWN), publisher.public / editions.OWN, "application/cms"),
+    ]
+    routes = [Route(urlsplit(url).path or "/", site.file(path, kind)) for url, path, kind in files]
+    routes.append(Route(urlsplit(settings.link("report")).path, site.report, methods=["POST"]))
+    handlers = {HTTPException: site.failed, OperationalError: site.busy}
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.router.redirect_slashes = False
+    return app

@@ -1,0 +1,382 @@
+"""The rules for reports and the editions that follow from them (protocol sections 4 and 5)."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+from datetime import timedelta
+
+import pytest
+from publisher_support import NAME, Clock, Owner, dump, openssl_verified
+
+from cxhost.asn1 import PublicationData, publication_data
+from cxhost.publisher import AlertLevel, Publisher, PublisherError, Reason, ReportRefused
+from cxhost.publisher.settings import SettingsError
+
+
+def refusal(publisher: Publisher, der: bytes) -> Reason:
+    """Return why a report is refused; fail if it is taken, or if the refusal leaves a trace."""
+    before = dump(publisher)
+    with pytest.raises(ReportRefused) as caught:
+        publisher.accept_report(der)
+    assert dump(publisher) == before
+    return caught.value.reason
+
+
+def listed(publisher: Publisher) -> dict[tuple[int, int], set[bytes]]:
+    """Return what the publication file says: (level, type) to seeds."""
+    data = publication_data(publisher.publication_file.read_bytes()).native
+    sizes = {1: 24, 2: 48}
+    found = {}
+    for one in data["notifications"]:
+        size, joined = sizes[one["generator_type"]], one["seed_values"]
+        seeds = [joined[i : i + size] for i in range(0, len(joined), size)]
+        assert len(set(seeds)) == len(seeds)
+        found[one["alert_level"], one["generator_type"]] = set(seeds)
+    return found
+
+
+def test_report_is_published(publisher):
+    owner = Owner(seeds=3)
+    accepted = publisher.accept_report(owner.report(publisher.issue_code()))
+    assert (accepted.seeds, accepted.new_seeds, accepted.level) == (3, 3, AlertLevel.DIAGNOSED)
+    edition = publisher.publish()
+    assert edition.counts == {(5, 1): 3}
+    assert edition.files[edition.path] == edition.path.stat().st_size
+    assert listed(publisher) == {(5, 1): set(owner.seed_values())}
+
+
+def test_both_types_and_several_levels_are_grouped(publisher):
+    one, two, three = Owner(), Owner(), Owner()
+    two.seeds[0].generator_type, two.seeds[0].preseed = 2, bytes(range(48))
+    for owner, level in ((one, 5), (two, 5), (three, AlertLevel.SYMPTOMATIC)):
+        publisher.accept_report(owner.report(publisher.issue_code(level)))
+    assert publisher.publish().counts == {(5, 2): 1, (5, 1): 1, (4, 1): 1}
+
+
+@pytest.mark.parametrize("key_kind", ["p256", "rsa"])
+def test_openssl_verifies_every_file(tmp_path, clock, key_kind):
+    directory = tmp_path / "publisher"
+    url = "https://health.ruritania.example/cx.json"
+    with Publisher.create(directory, NAME, url, clock, key_kind=key_kind) as publisher:
+        publisher.accept_report(Owner(seeds=5).report(publisher.issue_code()))
+        edition = publisher.publish()
+    assert len(edition.files) == 2
+    for path in edition.files:
+        content = openssl_verified(path, directory / "cert.pem")
+        signed = PublicationData.load(content, strict=True).native
+        assert signed["zone"] == url
+        assert signed["aggregated"] is (path.name == "full")
+        assert signed == publication_data(path.read_bytes()).native
+
+
+def test_a_changed_publication_does_not_verify(publisher, tmp_path):
+    publisher.accept_report(Owner().report(publisher.issue_code()))
+    publisher.publish()
+    data = publisher.publication_file.read_bytes()
+    wrong = tmp_path / "wrong"
+    wrong.write_bytes(data.replace(b"localhost", b"localhosu", 1))
+    with pytest.raises(AssertionError):
+        openssl_verified(wrong, publisher.directory / "cert.pem")
+
+
+def test_dates_of_a_publication(publisher, clock):
+    publisher.publish()
+    data = publication_data(publisher.publication_file.read_bytes()).native
+    assert data["published_at"] == clock.now.replace(microsecond=0)
+    assert data["next_update_not_before"] - data["published_at"] == timedelta(minutes=30)
+    assert data["next_update_not_after"] - data["published_at"] == timedelta(hours=1)
+    assert data["excludes_published_before"] is None
+    assert data["update_urls"] == [publisher.url.replace("cx.json", "pub/full")]
+    assert data["notifications"] == []
+
+
+def test_published_at_grows_even_when_the_clock_does_not(publisher, clock):
+    times = [publisher.publish().published_at for _ in range(3)]
+    clock.pass_time(hours=-2)
+    times.append(publisher.publish().published_at)
+    assert times == [times[0] + timedelta(seconds=n) for n in range(4)]
+
+
+def test_descriptor(publisher):
+    about = json.loads(publisher.descriptor_file.read_text())
+    assert about.keys() == {"url", "cert", "name", "report", "pub", "pubs"}
+    assert about["name"] == NAME
+    assert about["cert"] == (publisher.directory / "cert.pem").read_text()
+    base = publisher.url.removesuffix("cx.json")
+    assert (about["report"], about["pub"]) == (base + "report", base + "pub/full")
+    assert about["pubs"] == [{"zone": publisher.url, "url": base + "pub/own"}]
+
+
+def test_withdrawn_diagnosis(publisher):
+    owner = Owner()
+    code = publisher.issue_code()
+    publisher.accept_report(owner.report(code))
+    publisher.publish()
+    publisher.set_level(code.lower(), AlertLevel.NO_ALERT)
+    assert listed(publisher) == {(5, 1): set(owner.seed_values())}
+    assert publisher.status()["waiting"] == 1
+    publisher.publish()
+    assert listed(publisher) == {(0, 1): set(owner.seed_values())}
+    assert publisher.status()["waiting"] == 0
+
+
+def test_expired_level_and_old_seeds_are_left_out(publisher, clock):
+    first, second = Owner(), Owner()
+    code = publisher.issue_code()
+    publisher.accept_report(first.report(code))
+    clock.pass_time(days=10)
+    publisher.accept_report(second.report(publisher.issue_code()))
+    publisher.publish()
+    assert len(listed(publisher)[5, 1]) == 2
+    clock.pass_time(days=5, seconds=1)
+    publisher.publish()
+    assert listed(publisher) == {(5, 1): set(second.seed_values())}
+    clock.pass_time(days=10)
+    publisher.publish()
+    assert listed(publisher) == {}
+
+
+def test_case_set_to_expired_is_left_out(publisher):
+    code = publisher.issue_code()
+    publisher.accept_report(Owner().report(code))
+    publisher.set_level(code, AlertLevel.EXPIRED)
+    publisher.publish()
+    assert listed(publisher) == {}
+
+
+def test_mistyped_and_unknown_codes(publisher):
+    code = publisher.issue_code()
+    wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
+    assert refusal(publisher, Owner().report(wrong)) is Reason.CODE_MISTYPED
+    assert refusal(publisher, Owner().report("")) is Reason.CODE_MISTYPED
+    assert refusal(publisher, Owner().report("0000-0000-0000")) is Reason.CODE_UNKNOWN
+
+
+def test_code_expires_after_a_day(publisher, clock):
+    one, two = publisher.issue_code(), publisher.issue_code()
+    clock.pass_time(hours=24, seconds=-1)
+    publisher.accept_report(Owner().report(one))
+    clock.pass_time(seconds=1)
+    assert refusal(publisher, Owner().report(two)) is Reason.CODE_EXPIRED
+    assert publisher.code_state(two).state == "expired"
+
+
+def test_code_is_used_once(publisher):
+    code = publisher.issue_code()
+    publisher.accept_report(Owner().report(code))
+    assert refusal(publisher, Owner().report(code)) is Reason.CODE_USED
+
+
+def test_owner_adds_seeds_later(publisher, clock):
+    owner, code = Owner(), publisher.issue_code()
+    publisher.accept_report(owner.report(code))
+    publisher.publish()
+    owner.more(2)
+    clock.pass_time(days=7)
+    again = publisher.accept_report(owner.report(code))
+    assert (again.seeds, again.new_seeds) == (3, 2)
+    publisher.publish()
+    assert listed(publisher) == {(5, 1): set(owner.seed_values())}
+    owner.more()
+    clock.pass_time(days=7)
+    assert refusal(publisher, owner.report(code)) is Reason.CODE_EXPIRED
+    assert publisher.code_state(code).state == "closed"
+
+
+def test_same_report_twice_changes_nothing(publisher):
+    owner, code = Owner(seeds=2), publisher.issue_code()
+    der = owner.report(code)
+    publisher.accept_report(der)
+    before = dump(publisher)
+    again = publisher.accept_report(der)
+    assert (again.seeds, again.new_seeds) == (2, 0)
+    assert dump(publisher) == before
+
+
+def test_seed_given_twice_in_one_report_counts_once(publisher):
+    owner, code = Owner(), publisher.issue_code()
+    owner.seeds *= 2
+    assert publisher.accept_report(owner.report(code)).seeds == 1
+    assert publisher.publish().counts == {(5, 1): 1}
+
+
+def test_most_recently_issued_code_decides(publisher, clock):
+    owner = Owner()
+    older = publisher.issue_code(AlertLevel.SYMPTOMATIC)
+    clock.pass_time(minutes=1)
+    newer = publisher.issue_code(AlertLevel.DIAGNOSED)
+    publisher.accept_report(owner.report(newer))
+    publisher.accept_report(owner.report(older))  # reported later, issued earlier: does not decide
+    publisher.publish()
+    assert listed(publisher) == {(5, 1): set(owner.seed_values())}
+    publisher.set_level(older, AlertLevel.NO_ALERT)
+    publisher.publish()
+    assert listed(publisher) == {(5, 1): set(owner.seed_values())}
+    clock.pass_time(minutes=1)
+    publisher.accept_report(owner.report(publisher.issue_code(AlertLevel.SYMPTOMATIC)))
+    publisher.publish()
+    assert listed(publisher) == {(4, 1): set(owner.seed_values())}
+
+
+def test_report_for_another_publisher(publisher):
+    code = publisher.issue_code()
+    for name in ("Borduria Health", NAME.lower(), NAME + " ", ""):
+        assert refusal(publisher, Owner(name=name).report(code)) is Reason.WRONG_NAME
+    assert publisher.code_state(code).state == "ready"
+
+
+def test_damaged_reports_change_nothing(publisher):
+    der = Owner().report(publisher.issue_code())
+    assert refusal(publisher, der[:-1] + bytes([der[-1] ^ 1])) is Reason.WRONG_SIGNATURE
+    assert refusal(publisher, der[:-1]) is Reason.NOT_A_REPORT
+    assert refusal(publisher, b"garbage") is Reason.NOT_A_REPORT
+    assert refusal(publisher, bytes(publisher.settings.max_report_bytes + 1)) is Reason.TOO_LARGE
+
+
+def test_two_owners_at_once_under_one_code(publisher):
+    """However they race, one code opens one case."""
+    code = publisher.issue_code()
+    owners = [Owner() for _ in range(4)]
+    outcome: list[object] = []
+
+    def send(owner: Owner) -> None:
+        try:
+            outcome.append(publisher.accept_report(owner.report(code)))
+        except ReportRefused as refused:
+            outcome.append(refused.reason)
+
+    threads = [threading.Thread(target=send, args=(owner,)) for owner in owners]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcome.count(Reason.CODE_USED) == 3
+    assert publisher.publish().counts == {(5, 1): 1}
+
+
+def test_two_publishers_at_once_never_go_back(publisher):
+    times: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: times.append(publisher.publish().published_at)) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(times)) == 4
+    data = publication_data(publisher.publication_file.read_bytes()).native
+    assert data["published_at"] == max(times)
+
+
+def test_codes_and_seeds_are_not_in_clear_in_the_database(publisher):
+    owner, code = Owner(), publisher.issue_code()
+    publisher.accept_report(owner.report(code))
+    text = "\n".join(dump(publisher)).upper()
+    assert code not in text
+    assert code.replace("-", "") not in text
+    assert owner.seeds[0].preseed.hex().upper() not in text
+
+
+def test_opened_again_it_goes_on(publisher, clock):
+    owner, code = Owner(), publisher.issue_code()
+    first = publisher.publish()
+    publisher.close()
+    with Publisher.open(publisher.directory, clock) as again:
+        again.accept_report(owner.report(code))
+        assert again.publish().published_at > first.published_at
+        assert listed(again) == {(5, 1): set(owner.seed_values())}
+        assert again.status()["seeds"] == {5: 1}
+
+
+def test_secrets_are_for_the_publisher_only(publisher):
+    for name in ("key.pem", "code.key"):
+        assert stat.S_IMODE((publisher.directory / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(publisher.directory.stat().st_mode) == 0o700
+    public = {path.name for path in publisher.public.rglob("*") if path.is_file()}
+    assert public == {"cx.json"}
+
+
+def test_directory_in_use_is_left_alone(publisher):
+    before = dump(publisher), (publisher.directory / "key.pem").read_bytes()
+    with pytest.raises(PublisherError, match="not empty"):
+        Publisher.create(publisher.directory, NAME, publisher.url)
+    assert before == (dump(publisher), (publisher.directory / "key.pem").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("values", "at_fault"),
+    [
+        ({"url": "http://health.example/cx.json"}, "url"),
+        ({"url": "health.example"}, "url"),
+        ({"url": "https:///cx.json"}, "url"),
+        ({"url": "https://h.example:x/"}, "url"),
+        ({"url": "https://h.example/#a"}, "url"),
+        ({"name": "  "}, "name"),
+        ({"name": "a\nb"}, "name"),
+        ({"code_hours": 0}, "code_hours"),
+        ({"keep_days": "14"}, "keep_days"),
+        ({"interval_minutes": 30}, "earliest_update_minutes"),
+    ],
+)
+def test_bad_settings_are_named(tmp_path, values, at_fault):
+    wanted = {"name": NAME, "url": "https://health.example/cx.json", **values}
+    with pytest.raises(SettingsError, match=at_fault):
+        Publisher.create(tmp_path / "new", **wanted)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "at_fault"),
+    [
+        ("name = ", "publisher.toml"),
+        ('name = "A"', "url"),
+        ('name = "A"\nurl = "https://a.example/"\ncolour = 1', "colour"),
+        ("name = 1\nurl = 'https://a.example/'", "name"),
+        ("\xff", "publisher.toml"),
+    ],
+)
+def test_bad_settings_files_are_named(publisher, text, at_fault):
+    (publisher.directory / "publisher.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(SettingsError, match=at_fault):
+        Publisher.open(publisher.directory)
+
+
+def test_key_and_certificate_must_belong_together(publisher, tmp_path):
+    with Publisher.create(tmp_path / "other", NAME, publisher.url) as other:
+        (publisher.directory / "key.pem").write_bytes((other.directory / "key.pem").read_bytes())
+    with pytest.raises(PublisherError, match="another key"):
+        Publisher.open(publisher.directory)
+
+
+def test_unknown_code_has_no_state_and_no_level(publisher):
+    before = dump(publisher)
+    for typed, said in (("0000-0000-0000", "not known"), ("0000-0000-0001", "mistyped")):
+        with pytest.raises(PublisherError, match=said):
+            publisher.set_level(typed, AlertLevel.NO_ALERT)
+        with pytest.raises(PublisherError, match=said):
+            publisher.code_state(typed)
+    with pytest.raises(PublisherError, match="valid"):
+        publisher.issue_code(valid_for=timedelta(0))
+    assert dump(publisher) == before
+
+
+def test_seeds_are_shuffled(publisher):
+    """In 20 reports of one seed each, the order of the list is not the order of arrival (1 in 20! it is)."""
+    owners = [Owner() for _ in range(20)]
+    for owner in owners:
+        publisher.accept_report(owner.report(publisher.issue_code()))
+    publisher.publish()
+    data = publication_data(publisher.publication_file.read_bytes()).native
+    joined = data["notifications"][0]["seed_values"]
+    arrived = b"".join(owner.seed_values()[0] for owner in owners)
+    assert len(joined) == len(arrived)
+    assert joined != arrived
+
+
+def test_clock_without_a_zone_is_refused(tmp_path):
+    clock = Clock()
+    clock.now = clock.now.replace(tzinfo=None)
+    with pytest.raises(PublisherError, match="zone"):
+        Publisher.create(tmp_path / "new", NAME, "https://health.example/cx.json", clock)

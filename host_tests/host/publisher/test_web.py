@@ -1,0 +1,235 @@
+"""The publisher over real TLS on loopback: good requests, and bad ones of every kind."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import report_builder as build
+from publisher_support import Owner, dump
+
+from cxhost.asn1 import publication_data
+from cxhost.publisher import listen, make_localhost_tls, serve
+
+KIND = {"Content-Type": "application/octet-stream"}
+
+
+def post(client: httpx.Client, content: bytes, headers: dict[str, str] = KIND) -> httpx.Response:
+    return client.post("/report", content=content, headers=headers)
+
+
+def test_the_whole_way(client, publisher):
+    about = client.get("/cx.json")
+    assert about.status_code == 200
+    assert about.headers["content-type"] == "application/json"
+    links = about.json()
+    assert links["url"] == str(about.url)
+    assert client.get(links["pub"]).status_code == 404
+    owner = Owner(seeds=2)
+    answer = client.post(links["report"], content=owner.report(publisher.issue_code()), headers=KIND)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "2 seeds" in answer.text
+    assert publisher.name in answer.text
+    publisher.publish()
+    document = client.get(links["pub"])
+    data = publication_data(document.content).native
+    joined = data["notifications"][0]["seed_values"]
+    assert {joined[:24], joined[24:]} == set(owner.seed_values())
+    assert publication_data(client.get(links["pubs"][0]["url"]).content).native["aggregated"] is False
+
+
+def test_files_are_cached_by_their_tag(client, publisher):
+    publisher.publish()
+    first = client.get("/pub/full")
+    again = client.get("/pub/full", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    head = client.head("/pub/full")
+    assert (head.status_code, head.headers["content-length"]) == (200, str(len(first.content)))
+    publisher.publish()
+    assert client.get("/pub/full", headers={"If-None-Match": first.headers["etag"]}).status_code == 200
+
+
+def test_a_list_is_whole_while_it_is_replaced(client, publisher):
+    """Every download is one edition from end to end, and editions never go back."""
+    for _ in range(20):
+        publisher.accept_report(Owner(seeds=5).report(publisher.issue_code()))
+    publisher.publish()
+    done = threading.Event()
+
+    def keep_publishing() -> None:
+        while not done.is_set():
+            publisher.publish()
+
+    thread = threading.Thread(target=keep_publishing)
+    thread.start()
+    try:
+        times = [publication_data(client.get("/pub/full").content).native["published_at"] for _ in range(60)]
+    finally:
+        done.set()
+        thread.join()
+    assert times == sorted(times)
+    assert len(set(times)) > 1
+
+
+def bad_reports(publisher) -> dict[str, tuple[bytes, int, str]]:
+    """Return name: (body, status, reason)."""
+    code = publisher.issue_code()
+    used = publisher.issue_code()
+    publisher.accept_report(Owner().report(used))
+    good = Owner().report(code)
+    p256 = Owner().seeds[0]
+    return {
+        "empty": (b"", 400, "not-a-report"),
+        "garbage": (bytes(range(256)), 400, "not-a-report"),
+        "truncated": (good[:-7], 400, "not-a-report"),
+        "appended": (good + b"\0", 400, "not-a-report"),
+        "flipped": (good[:-1] + bytes([good[-1] ^ 1]), 400, "wrong-signature"),
+        "no seeds": (build.build_report(publisher.name, code, []), 400, "not-a-report"),
+        "bad type": (
+            build.build_report(publisher.name, code, [build.Seed(bytes(24), p256.key, 9)]),
+            400,
+            "unknown-generator-type",
+        ),
+        "wrong name": (Owner(name="Borduria").report(code), 403, "wrong-publisher-name"),
+        "mistyped": (Owner().report("ABC"), 403, "code-mistyped"),
+        "not text": (good.replace(code.encode(), b"\xff\xfe" * 7), 400, "not-a-report"),
+        "markup": (Owner().report("<script>alert(1)</script>"), 403, "code-mistyped"),
+        "unknown": (Owner().report("0000 0000 0000"), 403, "code-unknown"),
+        "used": (Owner().report(used), 403, "code-used"),
+        "oversize": (bytes(publisher.settings.max_report_bytes + 1), 413, "too-large"),
+    }
+
+
+def test_bad_reports_are_answered_and_change_nothing(client, publisher):
+    wrong = bad_reports(publisher)
+    before = dump(publisher)
+    for name, (body, status, reason) in wrong.items():
+        answer = post(client, body)
+        assert (name, answer.status_code, answer.headers["cx-reason"]) == (name, status, reason)
+        assert "<script" not in answer.text
+    assert dump(publisher) == before
+
+
+def test_expired_code(client, publisher, clock):
+    code = publisher.issue_code()
+    clock.pass_time(days=2)
+    answer = post(client, Owner().report(code))
+    assert (answer.status_code, answer.headers["cx-reason"]) == (403, "code-expired")
+
+
+def test_oversize_without_a_length_is_cut_off(client, publisher):
+    limit = publisher.settings.max_report_bytes
+    sent = 0
+
+    def endless():
+        nonlocal sent
+        while sent < limit * 40:
+            sent += 65536
+            yield bytes(65536)
+
+    try:
+        answer = client.post("/report", content=endless(), headers=KIND)
+        assert answer.status_code == 413
+    except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
+        pass  # the server hung up while we still wrote
+    assert sent < limit * 40
+    assert post(client, b"").status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "application/json"])
+def test_wrong_content_type(client, publisher, kind):
+    before = dump(publisher)
+    answer = post(client, Owner().report(publisher.issue_code()), {"Content-Type": kind} if kind else {})
+    assert answer.status_code == 415
+    assert "octet-stream" in answer.text
+    assert len(dump(publisher)) == len(before) + 1  # only the code
+
+
+def test_content_type_with_a_parameter_is_taken(client, publisher):
+    headers = {"Content-Type": "Application/Octet-Stream; v=1"}
+    assert post(client, Owner().report(publisher.issue_code()), headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/report", 405),
+        ("PUT", "/report", 405),
+        ("POST", "/cx.json", 405),
+        ("DELETE", "/pub/full", 405),
+        ("GET", "/", 404),
+        ("GET", "/publisher.db", 404),
+        ("GET", "/pub/../../key.pem", 404),
+        ("GET", "/pub/%2e%2e/%2e%2e/key.pem", 404),
+        ("GET", "/pub/full/", 404),
+        ("GET", "/%00", 404),
+        ("GET", "/" + "a" * 5000, 404),
+    ],
+)
+def test_other_requests(client, publisher, method, path, status):
+    publisher.publish()
+    answer = client.request(method, path, follow_redirects=True)
+    assert answer.status_code == status
+    assert "PRIVATE" not in answer.text
+
+
+def test_every_kind_of_damage_gets_a_4xx(client, publisher):
+    good = Owner().report(publisher.issue_code())
+    before = dump(publisher)
+    for at in range(0, len(good), 5):
+        answer = post(client, good[:at] + bytes([good[at] ^ 0xFF]) + good[at + 1 :])
+        assert 400 <= answer.status_code < 500
+        assert answer.headers["cx-reason"]
+    assert dump(publisher) == before
+    assert post(client, good).status_code == 200
+
+
+def test_a_request_that_breaks_off_does_no_harm(client, publisher, tmp_path: Path):
+    address = urlsplit(publisher.url)
+    context = ssl.create_default_context(cafile=str(tmp_path / "tls" / "ca.pem"))
+    before = dump(publisher)
+    with (
+        socket.create_connection(("127.0.0.1", address.port or 0)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        secure.sendall(
+            b"POST /report HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+            b"Content-Length: 500\r\n\r\nabc"
+        )
+    assert post(client, b"x").status_code == 400
+    assert dump(publisher) == before
+
+
+def test_only_tls_is_spoken(client, publisher):
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(publisher.url.replace("https", "http"), trust_env=False)
+    with pytest.raises(httpx.ConnectError, match="certificate"):
+        httpx.get(publisher.url, trust_env=False)
+
+
+def test_server_stops_and_frees_its_port(publisher, tmp_path: Path):
+    tls = make_localhost_tls(tmp_path / "tls")
+    with serve(publisher, tls) as server:
+        assert server.base_url == f"https://localhost:{server.port}"
+    assert not [thread for thread in threading.enumerate() if thread.name == "publisher"]
+    with listen(port=server.port):
+        pass
+
+
+def test_busy_database_is_a_503(client, publisher, monkeypatch):
+    from sqlalchemy.exc import OperationalError
+
+    def busy(der: bytes) -> None:
+        raise OperationalError("select", {}, Exception("locked"))
+
+    monkeypatch.setattr(publisher, "accept_report", busy)
+    answer = post(client, Owner().report("X"))
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert "locked" not in answer.text
