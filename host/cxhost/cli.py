@@ -17,6 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from cxhost import show, sync
 from cxhost.companion import Badge, BadgeError
+from cxhost.publisher import cli as publisher_cli
 from cxhost.transport import PortError, Transport, open_transport, serial_ports
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(publisher_cli.app, name="publisher")
 out = Console()
 err = Console(stderr=True)
 
@@ -232,8 +234,8 @@ def report(
         signed = sync.take_report_again(badge) if code is None else sync.take_report(badge, chosen, code)
         if output is not None:
             output.write_bytes(signed)
-        sync.upload_report(client, chosen["report"], signed)
-    out.print(f"{chosen['name']} has accepted the report ({len(signed)} bytes).")
+        answer = sync.upload_report(client, chosen["report"], signed)
+    out.print(f"{chosen['name']} has the report ({len(signed)} bytes) and answers: {answer}")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from typing import Any
 
 import httpx
@@ -18,6 +19,31 @@ _POLL_S = 1.0
 _MATCHING_S = 4 * 3600
 
 Progress = Callable[[str, int, int], None]
+
+
+class _Text(HTMLParser):
+    """Gathers what a page says in its body."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._hidden += tag in ("head", "script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag in ("head", "script", "style")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden and data.strip():
+            self.parts.append(data.strip())
+
+
+def _plain_text(page: str) -> str:
+    text = _Text()
+    text.feed(page)
+    return " ".join(text.parts)
 
 
 class FetchError(Exception):
@@ -122,15 +148,15 @@ def take_report_again(badge: Badge) -> bytes:
 
 
 def upload_report(client: httpx.Client, url: str, report: bytes) -> str:
-    """Send a report to a publisher and return its HTML answer; FetchError when it is refused."""
+    """Send a report to a publisher and return its answer as plain text; FetchError when it is refused."""
     try:
         response = client.post(url, content=report, headers={"Content-Type": "application/octet-stream"})
     except httpx.HTTPError as error:
         raise FetchError(f"{url}: {error}; the badge keeps the report, send it again later") from None
+    answer = _plain_text(response.text)
     if not response.is_success:
-        reason = response.text.strip().splitlines()
-        raise FetchError(f"{url}: refused ({response.status_code}): {' '.join(reason)[:300]}")
-    return response.text
+        raise FetchError(f"{url}: {answer[:300]} (HTTP status {response.status_code})")
+    return answer
 
 
 def fetch(client: httpx.Client, url: str) -> bytes:
