@@ -22,7 +22,14 @@ class SignatureError(CxError):
 
 
 class RefusedError(CxError):
-    """A genuine document that the rules of the protocol tell us to refuse."""
+    """A genuine document that the rules of the protocol tell us to refuse.
+
+    ``reason`` is a short fixed name of the rule (``"zone"``, ``"stale"``, ...) for programs.
+    """
+
+    def __init__(self, message: str, reason: str = "refused") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ExhaustedError(CxError):
