@@ -36,9 +36,11 @@ def test_another_signer_is_not_the_publisher():
 
 
 def test_one_good_signer_among_many():
-    others = [d.signer(CONTENT, issuer="Somebody", key=OTHER_KEY) for _ in range(10)]
-    assert verify(d.cms(CONTENT, others + [d.signer(CONTENT)]))
-    assert verify(d.cms(CONTENT, [d.signer(CONTENT)] + others))
+    signers = [d.signer(CONTENT, issuer="Somebody", key=OTHER_KEY) for _ in range(10)]
+    for place in (0, 5, 11):
+        mixed = list(signers)
+        mixed.insert(place, d.signer(CONTENT))
+        assert verify(d.cms(CONTENT, mixed))
     assert verify(d.cms(CONTENT, [d.signer(CONTENT, key=OTHER_KEY), d.signer(CONTENT)]))
 
 

@@ -126,7 +126,7 @@ def test_what_the_form_refuses():
 
 
 def test_update_urls_are_bounded():
-    header = verify(d.content(urls=["https://health.example/%d" % i for i in range(2000)]))
+    header = verify(d.content(urls=["https://health.example/" + str(i) for i in range(2000)]))
     assert 10 < len(header.update_urls) < 100
     assert verify(d.content(urls=())).update_urls == []
 

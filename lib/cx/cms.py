@@ -9,7 +9,7 @@ from cx.compat import TYPE_CHECKING, const
 from cx.errors import FormatError, NotSupportedError, SignatureError
 
 if TYPE_CHECKING:
-    from cx.der import Buffer
+    from cx.compat import Buffer
     from cx.derstream import StreamReader
 
 _SIGNED_DATA = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"

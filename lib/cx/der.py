@@ -13,7 +13,7 @@ from cx.errors import FormatError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    Buffer = bytes | bytearray | memoryview
+    from cx.compat import Buffer
 
 BOOLEAN = const(0x01)
 INTEGER = const(0x02)

@@ -20,6 +20,8 @@ from cx.errors import FormatError, SignatureError
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from cx.compat import Buffer
+
     class Stream(Protocol):
         """A binary file open for reading."""
 
@@ -123,7 +125,7 @@ class FirstPass(_Blocks):
 class SecondPass(_Blocks):
     """Reads any block of a stream, and hands out nothing but what the first pass has seen."""
 
-    def __init__(self, stream: "Stream", chunk_hashes: "der.Buffer") -> None:
+    def __init__(self, stream: "Stream", chunk_hashes: "Buffer") -> None:
         super().__init__(stream)
         self._chunk_hashes = memoryview(chunk_hashes)
         self._chunk = -1

@@ -7,7 +7,7 @@ from cx.errors import CxError, FormatError, NotSupportedError, RefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cx.der import Buffer
+    from cx.compat import Buffer
 
 _HTTPS = ("https",)
 _HTTP_OR_HTTPS = ("https", "http")
@@ -52,7 +52,7 @@ def _check_name(name: str, value: object) -> None:
 def _check_certificate(name: str, value: object) -> None:
     text = _check_text(name, value)
     try:
-        x509.read_key(x509.Certificate(x509.from_pem(text)).spki)
+        x509.public_key(x509.from_pem(text))
     except NotSupportedError as error:
         raise NotSupportedError(name + ": " + error.args[0])
     except CxError as error:

@@ -5,7 +5,7 @@ import hashlib
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
-    from cx.der import Buffer
+    from cx.compat import Buffer
 
 _BLOCK_BYTES = const(64)
 

@@ -18,7 +18,7 @@ from cx.hmac import hmac_sha256
 from cx.p256_table import COMB
 
 if TYPE_CHECKING:
-    from cx.der import Buffer
+    from cx.compat import Buffer
 
     Point = tuple[int, int, int]
 

@@ -1,7 +1,7 @@
 """Publications: signed lists of seeds, of any size, read from a stream (CX protocol; CMS is RFC 5652).
 
 ``verify`` reads the stream once, hashes it, checks its form and the publisher's signature, and returns the
-``Header``. ``check_observer`` or ``check_publisher`` then applies the rules of the protocol. Only then
+``Publication``. ``check_observer`` or ``check_publisher`` then applies the rules of the protocol. Only then
 ``notifications`` reads the stream a second time, and hands out seed by seed; bytes that changed in between
 are refused (``derstream``).
 """
@@ -15,7 +15,7 @@ from cx.x509 import Certificate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cx.der import Buffer
+    from cx.compat import Buffer
     from cx.derstream import Stream
 
 CONTENT_TYPE = b"\x2b\x06\x01\x04\x01\xce\x23\x03\x01"  # 1.3.6.1.4.1.10019.3.1
@@ -32,7 +32,7 @@ _MAX_URLS_BYTES = const(4096)
 _MAX_SLICE_SEEDS = const(16)
 
 
-class Header:
+class Publication:
     """What a publication says about itself. Times are seconds since 1970-01-01 UTC.
 
     ``version``, ``zone``, ``aggregated``, ``published_at``, ``next_update_not_before``,
@@ -60,7 +60,7 @@ def alert_level(level: int) -> int:
     return level if NO_ALERT <= level <= DIAGNOSED else UNKNOWN_ALERT
 
 
-def verify(stream: "Stream", certificate: "Buffer") -> Header:
+def verify(stream: "Stream", certificate: "Buffer") -> Publication:
     """Read a whole publication, check its form and that ``certificate`` (DER) signed it; return its header.
 
     The header is genuine, but may not be acceptable: ``check_observer`` or ``check_publisher`` comes next.
@@ -80,9 +80,9 @@ def verify(stream: "Stream", certificate: "Buffer") -> Header:
     return header
 
 
-def _read_content(reader: StreamReader) -> Header:
+def _read_content(reader: StreamReader) -> Publication:
     """Read TBSPublicationData, whose version may be any, with fields after those that we know."""
-    header = Header()
+    header = Publication()
     outer = reader.enter(der.SEQUENCE, "publication")
     header.version = reader.integer("version")
     header.zone = reader.text("zone")
@@ -101,7 +101,7 @@ def _read_content(reader: StreamReader) -> Header:
     return header
 
 
-def _read_notifications(reader: StreamReader, header: Header) -> None:
+def _read_notifications(reader: StreamReader, header: Publication) -> None:
     """Check the form of the notifications and count the seeds."""
     outer = reader.enter(der.SEQUENCE, "notifications")
     header.start, header.end = reader.position, reader.end
@@ -127,7 +127,7 @@ def _enter_notification(reader: StreamReader) -> "tuple[int, int, int, int]":
     return outer, level, generator_type, reader.expect(der.OCTET_STRING, "seedValues")
 
 
-def _read_urls(reader: StreamReader, header: Header) -> None:
+def _read_urls(reader: StreamReader, header: Publication) -> None:
     """Read the updateURLs; nothing is proved yet, so those beyond 4 KiB in all are passed over."""
     outer = reader.enter(der.SEQUENCE, "updateURLs")
     room = _MAX_URLS_BYTES
@@ -147,7 +147,7 @@ def _read_urls(reader: StreamReader, header: Header) -> None:
 # place, None when there is none; ``now`` is None while the clock is not set.
 
 
-def check_observer(header: Header, zone: str, recorded_at: "int | None", now: "int | None") -> None:
+def check_observer(header: Publication, zone: str, recorded_at: "int | None", now: "int | None") -> None:
     """Raise ``RefusedError`` if an observer must refuse a genuine publication of the publisher at ``zone``.
 
     Reasons, in this order: ``zone``, ``not-aggregated``, ``older``, ``stale``, ``gap``.
@@ -158,11 +158,11 @@ def check_observer(header: Header, zone: str, recorded_at: "int | None", now: "i
     _check_times(header, recorded_at, now)
 
 
-def check_publisher(header: Header, zone: str, recorded_at: "int | None", now: "int | None") -> None:
+def check_publisher(header: Publication, zone: str, recorded_at: "int | None", now: "int | None") -> None:
     """Raise ``RefusedError`` if a consuming publisher must refuse it.
 
-    Like ``check_observer``, but ``aggregated`` must be FALSE, and ``zone`` is the one that the other publisher's
-    ``pubs`` names for this file.
+    Like ``check_observer``, but ``aggregated`` must be FALSE. ``zone`` is the one that
+    the other publisher's ``pubs`` names for this file.
     Reasons, in this order: ``zone``, ``aggregated``, ``older``, ``stale``, ``gap``.
     """
     _check_zone(header, zone)
@@ -171,12 +171,12 @@ def check_publisher(header: Header, zone: str, recorded_at: "int | None", now: "
     _check_times(header, recorded_at, now)
 
 
-def _check_zone(header: Header, zone: str) -> None:
+def _check_zone(header: Publication, zone: str) -> None:
     if header.zone != zone:
         raise RefusedError("zone: the publication is for another zone than " + zone, "zone")
 
 
-def _check_times(header: Header, recorded: "int | None", now: "int | None") -> None:
+def _check_times(header: Publication, recorded: "int | None", now: "int | None") -> None:
     if recorded is not None and header.published_at < recorded:
         raise RefusedError("publishedAt: older than the publication taken last", "older")
     if recorded == header.published_at and now is not None and header.next_update_not_after < now:
@@ -195,7 +195,7 @@ class Notifications:
     to go on there.
     """
 
-    def __init__(self, stream: "Stream", header: Header, position: int = 0) -> None:
+    def __init__(self, stream: "Stream", header: Publication, position: int = 0) -> None:
         self._reader = reader = StreamReader(SecondPass(stream, header.chunk_hashes))
         reader.position, reader.end = header.start, header.end
         self._outer = -1  # the end of the notifications, while we are in one
@@ -248,7 +248,7 @@ class Notifications:
         return True
 
 
-def notifications(stream: "Stream", header: Header, position: int = 0) -> Notifications:
+def notifications(stream: "Stream", header: Publication, position: int = 0) -> Notifications:
     """Return the iterator over the seeds of a publication that ``verify`` accepted, from ``position`` on.
 
     Raises ``SignatureError`` if the stream no longer holds what was verified. RAM: about 3 KiB.

@@ -6,7 +6,7 @@ from cx.compat import TYPE_CHECKING
 from cx.errors import NotSupportedError, SignatureError
 
 if TYPE_CHECKING:
-    from cx.der import Buffer
+    from cx.compat import Buffer
 
 # DigestInfo of SHA-256 up to the digest (RFC 8017 section 9.2, note 1); NULL parameters, no other form.
 _DIGEST_INFO = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"

@@ -7,7 +7,7 @@ from cx.errors import FormatError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cx.der import Buffer
+    from cx.compat import Buffer
 
     Descriptor = tuple[int, Buffer, Buffer, Buffer]
 

@@ -10,7 +10,7 @@ from cx.der import is_utf8
 from cx.errors import FormatError
 
 if TYPE_CHECKING:
-    from cx.der import Buffer
+    from cx.compat import Buffer
 
 _MAX_DEPTH = const(8)
 _MAX_DIGITS = const(9)

@@ -11,7 +11,7 @@ from cx.compat import TYPE_CHECKING
 from cx.errors import FormatError, NotSupportedError
 
 if TYPE_CHECKING:
-    from cx.der import Buffer
+    from cx.compat import Buffer
 
 RSA_ENCRYPTION = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
 _EC_PUBLIC_KEY = b"\x2a\x86\x48\xce\x3d\x02\x01"
@@ -71,6 +71,11 @@ def _read_key_id(reader: der.Reader) -> "bytes | None":
         reader.leave(extensions, "certificate extensions")
         reader.leave(explicit, "certificate extensions")
     return key_id
+
+
+def public_key(certificate: "Buffer") -> "tuple[int, Buffer]":
+    """Return the public key of a DER certificate, like ``read_key``."""
+    return read_key(Certificate(certificate).spki)
 
 
 def read_algorithm(reader: der.Reader, what: str) -> "tuple[bytes, bytes]":
