@@ -6,7 +6,7 @@ alert can say why, and the level that each publisher gives to it now.
 
 import binascii
 
-from cx import contact, risk
+from cx import contact, publication, risk
 from cx.compat import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from cx.contact import Contact
 
 _FILE = "matches"
-# From the least to the most serious.
-_SERIOUSNESS = (
-    risk.EXPIRED,
-    risk.NO_ALERT,
-    risk.DEBUG_ALERT,
-    risk.UNKNOWN_ALERT,
-    risk.SYMPTOMATIC,
-    risk.DIAGNOSED,
-)
 
 
 class Run:
@@ -62,7 +53,7 @@ class Run:
         return {
             key: match
             for key, match in self._matches.items()
-            if match["level"] != risk.EXPIRED and (key in self._listed or not self._is_full)
+            if match["level"] != publication.EXPIRED and (key in self._listed or not self._is_full)
         }
 
 
@@ -152,7 +143,6 @@ def _key(seed: bytes) -> str:
 
 
 def _seriousness(level: int) -> int:
-    """Return the rank of a level; one that is not known yet ranks as unknown-alert."""
-    if level not in _SERIOUSNESS:
-        level = risk.UNKNOWN_ALERT
-    return _SERIOUSNESS.index(level)
+    """Return the rank of a level. The numbers rise with it, but that "expired" is less than "no-alert"."""
+    known = publication.alert_level(level)
+    return -1 if known == publication.EXPIRED else known

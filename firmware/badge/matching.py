@@ -98,6 +98,7 @@ class Matching:
     async def _work_through(
         self, publisher: "Publisher", stream: "BinaryIO", header: "publication.Publication"
     ) -> None:
+        self.progress.unknown_types = header.unknown_types
         is_full = header.excludes_published_before is None
         run = self._alerts.begin(publisher.id, is_full)
         fresh = self._name(publisher) + ".new"
@@ -105,7 +106,7 @@ class Matching:
             if not is_full:
                 for kind, seed in self._known(publisher):
                     known.write(bytes([kind]) + seed)
-            for block in _blocks(self._of_known_type(publication.notifications(stream, header))):
+            for block in _blocks(publication.notifications(stream, header)):
                 await self._match_block(publisher, block, run)
                 for kind, seed in block:
                     known.write(bytes([kind]) + seed)
@@ -132,14 +133,6 @@ class Matching:
             for candidate, contact in matcher.confirm(found, self._log.contacts()):
                 key = (candidate.generator_type, candidate.seed)
                 run.add(candidate.seed, block[key], contact)
-
-    def _of_known_type(self, notifications: "Iterator[tuple[int, int, bytes]]") -> "Iterator":
-        """Count the seeds that this version cannot regenerate, and leave them out."""
-        for notification in notifications:
-            if notification[1] in (1, 2):
-                yield notification
-            else:
-                self.progress.unknown_types += 1
 
     def _known(self, publisher: "Publisher") -> "Iterator[tuple[int, bytes]]":
         name = self._name(publisher)

@@ -2,6 +2,7 @@
 
 from cx import risk
 from cx.contact import Contact
+from cx.publication import DIAGNOSED
 from cx.risk import Thresholds, assess
 
 
@@ -22,13 +23,13 @@ def test_thresholds_at_their_edges():
         (15, risk.HIGH),
         (40, risk.HIGH),
     ):
-        assert assess([contact(minutes, 50)], risk.DIAGNOSED, Thresholds()).risk == expected
+        assert assess([contact(minutes, 50)], DIAGNOSED, Thresholds()).risk == expected
 
 
 def test_medium_distance_counts_half_and_far_not_at_all():
-    assert assess([contact(30, 60)], risk.DIAGNOSED, Thresholds()).risk == risk.HIGH
-    assert assess([contact(29, 60)], risk.DIAGNOSED, Thresholds()).risk == risk.LOW
-    assert assess([contact(600, 70)], risk.DIAGNOSED, Thresholds()).risk == risk.NONE
+    assert assess([contact(30, 60)], DIAGNOSED, Thresholds()).risk == risk.HIGH
+    assert assess([contact(29, 60)], DIAGNOSED, Thresholds()).risk == risk.LOW
+    assert assess([contact(600, 70)], DIAGNOSED, Thresholds()).risk == risk.NONE
 
 
 def test_which_levels_alarm():

@@ -7,6 +7,7 @@ Exposure Notification field tests at Fraunhofer IIS. A publisher's guidance repl
 """
 
 from cx.compat import TYPE_CHECKING, const
+from cx.publication import DEBUG_ALERT, EXPIRED, NO_ALERT, alert_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,12 +19,6 @@ LOW = const(1)
 HIGH = const(2)
 NAMES = ("none", "low", "high")
 
-NO_ALERT = const(0)
-DEBUG_ALERT = const(1)
-EXPIRED = const(2)
-UNKNOWN_ALERT = const(3)
-SYMPTOMATIC = const(4)
-DIAGNOSED = const(5)
 LEVEL_NAMES = ("no-alert", "debug-alert", "expired", "unknown-alert", "symptomatic", "diagnosed")
 
 
@@ -54,7 +49,7 @@ class Assessment:
 
 def level_name(level: int) -> str:
     """Return the name of an alert level; a level that nobody knows yet counts as unknown-alert."""
-    return LEVEL_NAMES[level if 0 <= level < len(LEVEL_NAMES) else UNKNOWN_ALERT]
+    return LEVEL_NAMES[alert_level(level)]
 
 
 def is_alarming(level: int) -> bool:
