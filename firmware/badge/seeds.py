@@ -32,6 +32,7 @@ _KEY_DRAW_LEN = const(48)
 _IDS_MIN = const(144)  # a day of 600 s identifiers
 _IDS_SPREAD = const(24)  # up to four hours more, so that badges do not change together
 _UNKNOWN_DAY = const(0xFFFF)
+_MOST_SEEDS = const(16)  # two weeks of them even if no date was ever known
 # type, disclosed, identifiers allowed, first day (days since 1970, 0xFFFF unknown), boot, seconds
 _HEAD = ">BBHHHI"
 _HEAD_LEN = const(12)
@@ -135,18 +136,21 @@ class Seeds:
                 wipe(descriptor[2])
 
     def delete_old(self) -> None:
-        """Delete the seeds that began longer ago than the retention time, as far as the date is known."""
+        """Delete the seeds that began longer ago than the retention time; without dates, all but 16."""
+        for number in self._numbers[:-_MOST_SEEDS]:
+            self._delete(number)
         now = self._clock.unix()
-        if now is None:
-            return
         for number in list(self._numbers):
-            if number == self._current:
+            if now is None or number == self._current:
                 continue
             slot = self._load(number)
             began = None if slot is None else self._clock.date_of(slot.boot, slot.second)
             if slot is None or (began is not None and began < now - self._retention_s):
-                self._storage.remove(self._name(number))
-                self._numbers.remove(number)
+                self._delete(number)
+
+    def _delete(self, number: int) -> None:
+        self._storage.remove(self._name(number))
+        self._numbers.remove(number)
 
     def _resume(self) -> None:
         """Go on with the newest seed after a restart, behind the last position that was stored."""

@@ -214,7 +214,7 @@ def test_every_truncation_and_many_flips_are_refused():
     der = build.build_report(NAME, "CODE", [build.Seed(secrets.token_bytes(24), p256())])
     for length in range(len(der)):
         assert refused(der[:length]).reason is Reason.NOT_A_REPORT
-    draw = random.Random(20260412)  # noqa: S311
+    draw = random.Random(20260412)
     for _ in range(600):
         wrong = bytearray(der)
         wrong[draw.randrange(len(der))] ^= 1 << draw.randrange(8)
@@ -222,7 +222,7 @@ def test_every_truncation_and_many_flips_are_refused():
 
 
 def test_garbage():
-    draw = random.Random(7)  # noqa: S311
+    draw = random.Random(7)
     for _ in range(300):
         refused(draw.randbytes(draw.randrange(200)))
     for opening in (b"", b"\x00", b"\x30", b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", b"{}", b"\xff" * 64):
