@@ -27,15 +27,18 @@ if TYPE_CHECKING:
 _FOLDER = "seeds"
 _TYPE = const(1)
 _PRESEED_LEN = const(24)
-_KEY_LEN = const(32)
 _KEY_DRAW_LEN = const(48)
 _IDS_MIN = const(144)  # a day of 600 s identifiers
 _IDS_SPREAD = const(24)  # up to four hours more, so that badges do not change together
 _UNKNOWN_DAY = const(0xFFFF)
 _MOST_SEEDS = const(16)  # two weeks of them even if no date was ever known
+# Layout of a slot: head (12), preseed (24), private key (32), public key (65). Head, big-endian:
 # type, disclosed, identifiers allowed, first day (days since 1970, 0xFFFF unknown), boot, seconds
 _HEAD = ">BBHHHI"
-_HEAD_LEN = const(12)
+_PRESEED_AT = const(12)
+_KEY_AT = const(36)
+_PUBLIC_AT = const(68)
+_SLOT_LEN = const(133)
 
 
 class _Slot:
@@ -49,15 +52,15 @@ class _Slot:
 
     @property
     def preseed(self) -> bytearray:
-        return self.data[_HEAD_LEN : _HEAD_LEN + _PRESEED_LEN]
+        return self.data[_PRESEED_AT:_KEY_AT]
 
     @property
     def private_key(self) -> bytearray:
-        return self.data[_HEAD_LEN + _PRESEED_LEN : _HEAD_LEN + _PRESEED_LEN + _KEY_LEN]
+        return self.data[_KEY_AT:_PUBLIC_AT]
 
     @property
     def public_key(self) -> bytes:
-        return bytes(self.data[_HEAD_LEN + _PRESEED_LEN + _KEY_LEN :])
+        return bytes(self.data[_PUBLIC_AT:])
 
     def disclose(self) -> None:
         self.is_disclosed = True
@@ -145,6 +148,8 @@ class Seeds:
                 continue
             slot = self._load(number)
             began = None if slot is None else self._clock.date_of(slot.boot, slot.second)
+            if slot is not None:
+                slot.wipe()
             if slot is None or (began is not None and began < now - self._retention_s):
                 self._delete(number)
 
@@ -184,7 +189,12 @@ class Seeds:
             self._clock.uptime_s(),
         )
         number = self._numbers[-1] + 1 if self._numbers else 0
-        slot = _Slot(number, bytearray(head) + preseed + private_key + public_key)
+        data = bytearray(_SLOT_LEN)
+        data[:_PRESEED_AT] = head
+        data[_PRESEED_AT:_KEY_AT] = preseed
+        data[_KEY_AT:_PUBLIC_AT] = private_key
+        data[_PUBLIC_AT:] = public_key
+        slot = _Slot(number, data)
         wipe(preseed)
         wipe(private_key)
         self._storage.save(self._name(number), slot.data)
@@ -212,8 +222,7 @@ class Seeds:
 
     def _load(self, number: int) -> "_Slot | None":
         data = self._storage.load(self._name(number))
-        expected = _HEAD_LEN + _PRESEED_LEN + _KEY_LEN + 65
-        return None if data is None or len(data) != expected else _Slot(number, data)
+        return None if data is None or len(data) != _SLOT_LEN else _Slot(number, data)
 
     def _name(self, number: int) -> str:
         return _FOLDER + "/%d" % number
