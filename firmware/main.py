@@ -4,20 +4,26 @@ For three seconds after the start the button opens MicroPython's prompt, so that
 reach the board. After that the serial line speaks frames only, and Ctrl-C is data.
 """
 
-import asyncio
-import json
-import time
+from cx.bloom import Bloom
 
-import bluetooth
-import machine
-import micropython
-from esp32 import NVS
+# The largest block of the heap is taken before anything else is loaded: afterwards there may be room
+# enough in all, but not in one piece.
+contact_filter = Bloom(16384)
 
-import board
-from badge.app import App
-from badge.drivers.button import Button
-from badge.drivers.led import Led
-from badge.drivers.serial import UsbSerial
+import asyncio  # noqa: E402
+import json  # noqa: E402
+import time  # noqa: E402
+
+import bluetooth  # noqa: E402
+import machine  # noqa: E402
+import micropython  # noqa: E402
+from esp32 import NVS  # noqa: E402
+
+import board  # noqa: E402
+from badge.app import App  # noqa: E402
+from badge.drivers.button import Button  # noqa: E402
+from badge.drivers.led import Led  # noqa: E402
+from badge.drivers.serial import UsbSerial  # noqa: E402
 
 
 def is_prompt_wanted(button: Button) -> bool:
@@ -39,9 +45,8 @@ def main() -> None:
     with open("/board.json") as stream:
         description = json.load(stream)
     stream_in, stream_out = board.console()
-    app = App(
-        description, bluetooth.BLE(), NVS("cx"), UsbSerial(stream_in, stream_out), Led(board.led()), button
-    )
+    serial = UsbSerial(stream_in, stream_out)
+    app = App(description, contact_filter, bluetooth.BLE(), NVS("cx"), serial, Led(board.led()), button)
     try:
         asyncio.run(app.run())
     except Exception as error:  # noqa: BLE001  whatever it was: note it for the badge's info and start again

@@ -20,7 +20,6 @@ from badge.seeds import Seeds
 from badge.storage import Storage
 from badge.ui import Ui
 from cx import aes, risk
-from cx.bloom import Bloom
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
@@ -30,24 +29,32 @@ if TYPE_CHECKING:
     from badge.drivers.button import Button
     from badge.drivers.led import Led
     from badge.drivers.serial import UsbSerial
+    from cx.bloom import Bloom
 
 VERSION = "0.1.0"
 _CRASH = "crash"
 _RETENTION_DAYS = const(14)
-_FILTER_BYTES = const(16384)
 
 
 class App:
-    """The whole badge. ``board``: the values of ``board.json``, see ``boards/README.md``."""
+    """The whole badge.
+
+    ``board``: the values of ``board.json``. ``contact_filter``: made by ``main.py`` before anything else.
+    """
 
     def __init__(
-        self, board: dict, ble: "BLE", nvs: "NVS", serial: "UsbSerial", led: "Led", button: "Button"
+        self,
+        board: dict,
+        contact_filter: "Bloom",
+        ble: "BLE",
+        nvs: "NVS",
+        serial: "UsbSerial",
+        led: "Led",
+        button: "Button",
     ) -> None:
         self.version = VERSION
         self.board_name = board["name"]
         self.engine = aes.engine().name
-        # The filter first: it is the largest block, and a heap that is in use may have no room for it.
-        contact_filter = Bloom(_FILTER_BYTES)
         budget = board["budget"]
         self.storage = Storage()
         self.clock = Clock(self.storage, nvs)
