@@ -1,0 +1,23 @@
+"""Any ESP32 development board: LED on GPIO 2, the BOOT button on GPIO 0, the console on the USB serial chip."""
+
+import sys
+
+from machine import Pin
+
+NAME = "ESP32_GENERIC"
+RX_OFFSET_DB = 0
+
+
+def console():
+    """Return (stream in, stream out)."""
+    return sys.stdin.buffer, sys.stdout.buffer
+
+
+def led():
+    """Return the pin of the LED, high when lit."""
+    return Pin(2, Pin.OUT, value=0)
+
+
+def button():
+    """Return the pin of the button, low while pressed."""
+    return Pin(0, Pin.IN, Pin.PULL_UP)

@@ -1,0 +1,22 @@
+"""The simulated badge: the pins of an ESP32 development board, the console of its conductor."""
+
+import simconsole
+from machine import Pin
+
+NAME = "sim"
+RX_OFFSET_DB = 0
+
+
+def console():
+    """Return (stream in, stream out), like ``sys.stdin.buffer`` and ``sys.stdout.buffer``."""
+    return simconsole.open_console()
+
+
+def led():
+    """Return the pin of the LED, high when lit."""
+    return Pin(2, Pin.OUT, value=0)
+
+
+def button():
+    """Return the pin of the button, low while pressed."""
+    return Pin(0, Pin.IN, Pin.PULL_UP)

@@ -1,0 +1,222 @@
+"""``machine`` of the ESP32 port: pins, the RTC, resets, the watchdog. What is missing raises AttributeError."""
+
+import struct
+import sys
+
+from fake_time import gmtime, mktime, sleep_us
+from micropython import const
+from simlink import LEVEL, PIN, RTC_MEMORY, link
+from simlink import RTC as _RTC_RECORD
+
+PWRON_RESET = const(1)
+HARD_RESET = const(2)
+WDT_RESET = const(3)
+DEEPSLEEP_RESET = const(4)
+SOFT_RESET = const(5)
+
+_INPUT_ONLY = const(34)
+_PINS = const(40)
+_NO_SUCH_PINS = (20, 24, 28, 29, 30, 31)
+_RTC_MEMORY_BYTES = const(2048)
+_CPU_HZ = (20_000_000, 40_000_000, 80_000_000, 160_000_000, 240_000_000)
+
+
+class Pin:
+    """A GPIO. There is one object for each number; outside levels come from the conductor."""
+
+    IN = 1
+    OUT = 3
+    OPEN_DRAIN = 7
+    PULL_DOWN = 1
+    PULL_UP = 2
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
+    _pins = {}
+
+    def __new__(cls, number, *_arguments, **_named):
+        if isinstance(number, Pin):
+            return number
+        if not isinstance(number, int) or not 0 <= number < _PINS or number in _NO_SUCH_PINS:
+            raise ValueError("invalid pin")
+        pin = cls._pins.get(number)
+        if pin is None:
+            pin = cls._pins[number] = object.__new__(cls)
+            pin._number = number
+            pin._mode = Pin.IN
+            pin._pull = None
+            pin._level = 0
+            pin._outside = 0 if link.low_pins >> number & 1 else None
+            pin._handler = None
+            pin._trigger = 0
+        return pin
+
+    def __init__(self, number, mode=None, pull=-1, *, value=None):
+        self.init(mode, pull, value=value)
+
+    def init(self, mode=None, pull=-1, *, value=None):
+        """Set what is given; ``value`` first, so that an output does not glitch."""
+        if value is not None:
+            self._level = 1 if value else 0
+        if mode is not None:
+            if mode != Pin.IN and self._number >= _INPUT_ONLY:
+                raise ValueError("pin can only be input")
+            self._mode = mode
+        if pull != -1:
+            self._pull = pull
+        if self._mode == Pin.OUT and (mode is not None or value is not None):
+            self._drive(self._level)
+
+    def _drive(self, level):
+        self._level = level
+        if self._mode != Pin.IN:
+            link.emit(PIN, bytes((self._number, level)))
+
+    def value(self, value=None):
+        """Return the level on the pin, or set the output."""
+        if value is not None:
+            self._drive(1 if value else 0)
+            return None
+        if self._mode == Pin.OUT:
+            return self._level
+        if self._outside is not None:
+            return self._outside
+        return 1 if self._pull == Pin.PULL_UP else 0
+
+    def __call__(self, value=None):
+        return self.value(value)
+
+    def on(self):
+        """Set the output high."""
+        self._drive(1)
+
+    def off(self):
+        """Set the output low."""
+        self._drive(0)
+
+    def toggle(self):
+        """Set the output to what it is not."""
+        self._drive(1 - self._level)
+
+    def irq(self, handler=None, trigger=3, wake=None):
+        """Have ``handler(pin)`` run at the edges in ``trigger``; None ends it."""
+        if wake is not None:
+            raise NotImplementedError("waking from sleep by a pin is not simulated")
+        self._handler = handler
+        self._trigger = trigger if handler else 0
+        return self
+
+    def _set_outside(self, level):
+        before = self.value()
+        self._outside = level
+        after = self.value()
+        edge = Pin.IRQ_RISING if after > before else Pin.IRQ_FALLING
+        if after != before and self._trigger & edge:
+            try:
+                self._handler(self)
+            except Exception as error:  # noqa: BLE001  as the scheduler of MicroPython: report and go on
+                sys.print_exception(error)  # type: ignore[attr-defined]
+
+
+def _level(payload):
+    number, level = payload
+    pin = Pin(number)
+    pin._set_outside(level)
+
+
+link.on(LEVEL, _level)
+
+
+class RTC:
+    """The clock of the chip: survives a reset, not an empty battery."""
+
+    _EPOCH_US = 1_000_000
+
+    def datetime(self, fields=None):
+        """Return or set (year, month, day, weekday, hour, minute, second, microsecond)."""
+        if fields is None:
+            rtc_us = link.now() + link.rtc_us
+            now = gmtime(rtc_us // self._EPOCH_US)
+            return (now[0], now[1], now[2], now[6], now[3], now[4], now[5], rtc_us % self._EPOCH_US)
+        if len(fields) != 8:
+            raise ValueError("requested length 8 but object has length %d" % len(fields))
+        year, month, day, _weekday, hour, minute, second, us = fields
+        seconds = mktime((year, month, day, hour, minute, second, 0, 0))
+        link.rtc_us = seconds * self._EPOCH_US + us - link.now()
+        link.emit(_RTC_RECORD, struct.pack("<q", link.rtc_us))
+        return None
+
+    def memory(self, data=None):
+        """Return or set up to 2048 bytes that survive a reset and deep sleep."""
+        if data is None:
+            return link.rtc_memory
+        if len(data) > _RTC_MEMORY_BYTES:
+            raise ValueError("buffer too long")
+        link.rtc_memory = bytes(data)
+        for at in range(0, max(1, len(data)), 512):
+            link.emit(RTC_MEMORY, struct.pack("<H", at) + link.rtc_memory[at : at + 512])
+        return None
+
+
+class WDT:
+    """The task watchdog: resets the chip when nobody feeds it for ``timeout`` milliseconds of badge time."""
+
+    def __init__(self, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError("WDT(%d) doesn't exist" % id)
+        if timeout <= 0:
+            raise ValueError("WDT timeout too short")
+        link.watchdog(int(timeout) * 1000)
+
+    def feed(self):
+        """Start the time again."""
+        link.feed()
+
+
+def reset():
+    """Restart the chip."""
+    link.end(HARD_RESET)
+
+
+def soft_reset():
+    """Restart the interpreter."""
+    link.end(SOFT_RESET)
+
+
+def deepsleep(time_ms=None):
+    """Switch everything off for ``time_ms``, then start from boot.py."""
+    if time_ms is None:
+        raise NotImplementedError("sleeping until a pin wakes the badge is not simulated")
+    link.end(DEEPSLEEP_RESET, int(time_ms) * 1000)
+
+
+def reset_cause():
+    """Return why the badge started."""
+    return link.cause
+
+
+def unique_id():
+    """Return the 6 bytes of the chip's MAC address."""
+    return link.mac
+
+
+def freq(hz=None):
+    """Return or set the frequency of the processor; a simulated one is always as fast."""
+    if hz is None:
+        return 160_000_000
+    if hz not in _CPU_HZ:
+        raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
+    return None
+
+
+def idle():
+    """Let a millisecond pass."""
+    sleep_us(1000)
+
+
+def disable_irq():
+    """Return the state for ``enable_irq``. Interrupts come at idle points only, so there is nothing to stop."""
+    return 0
+
+
+def enable_irq(state):
+    """Take the state back."""

@@ -1,0 +1,51 @@
+"""The flash of a simulated badge: 4096-byte blocks of a host file, as littlefs sees an ESP32's partition."""
+
+from micropython import const
+from simlink import link
+
+_BLOCK_BYTES = const(4096)
+_ERASED = b"\xff" * 512
+_SYNC = const(3)
+_COUNT = const(4)
+_SIZE = const(5)
+_ERASE = const(6)
+
+
+class Flash:
+    """A block device (extended interface) over an open file."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._count = stream.seek(0, 2) // _BLOCK_BYTES
+
+    def readblocks(self, block, buffer, offset=0):
+        """Fill ``buffer``."""
+        self._stream.seek(block * _BLOCK_BYTES + offset)
+        self._stream.readinto(buffer)
+
+    def writeblocks(self, block, buffer, offset=None):
+        """Write ``buffer``; a whole block is erased first."""
+        if offset is None:
+            self._erase(block)
+            offset = 0
+        link.flash_write()
+        self._stream.seek(block * _BLOCK_BYTES + offset)
+        self._stream.write(buffer)
+
+    def _erase(self, block):
+        link.flash_write()
+        self._stream.seek(block * _BLOCK_BYTES)
+        for _ in range(_BLOCK_BYTES // len(_ERASED)):
+            self._stream.write(_ERASED)
+
+    def ioctl(self, request, argument):
+        """Answer littlefs: number and size of blocks; erase one."""
+        if request == _COUNT:
+            return self._count
+        if request == _SIZE:
+            return _BLOCK_BYTES
+        if request == _ERASE:
+            self._erase(argument)
+        elif request == _SYNC:
+            self._stream.flush()
+        return 0

@@ -1,0 +1,64 @@
+"""What runs first in a simulated badge's process: puts the fakes in place and starts the badge's own files.
+
+``micropython -m simstart FD FLASH NVS``: FD is the line to the conductor, FLASH the littlefs image, NVS the
+file of the NVS partition. From here on the image is the only file system, and the badge's files run as the
+ESP32 port runs them: boot.py, then main.py.
+"""
+
+import gc
+import random
+import sys
+
+import simlink
+import vfs
+
+
+def _put_fakes():
+    import fake_time
+
+    sys.modules["time"] = fake_time
+    for name in ("os", "micropython", "asyncio", "select", "bluetooth", "machine", "esp32"):
+        fake = __import__("fake_" + name)
+        sys.modules["_asyncio" if name == "asyncio" else name] = fake
+    import simconsole  # noqa: F401  the board asks for it after the computer's files are gone
+    import simdisk
+
+    return fake, simdisk
+
+
+def prepare(link, flash_path, nvs_path):
+    """Put the fakes in place and the badge's own file system at ``/``."""
+    simlink.link = link
+    esp32, simdisk = _put_fakes()
+    if link.seed:
+        random.seed(int.from_bytes(link.seed[:4], "little"))
+    esp32.attach(open(nvs_path, "r+b"))
+    flash = simdisk.Flash(open(flash_path, "r+b"))
+    vfs.umount("/")
+    # Without times: the interpreter would stamp files with the computer's clock.
+    vfs.mount(vfs.VfsLfs2(flash, mtime=False), "/")
+    sys.path[:] = ["", ".frozen", "/lib"]
+
+
+def run(name):
+    """Run the file ``name`` of the badge if it is there."""
+    try:
+        stream = open(name)
+    except OSError:
+        return
+    source = stream.read()
+    stream.close()
+    exec(compile(source, name, "exec"), {"__name__": "__main__"})
+
+
+def main(arguments):
+    """Start the badge."""
+    link = simlink.Link(open(int(arguments[0]), "r+b"))
+    prepare(link, arguments[1], arguments[2])
+    gc.collect()
+    run("boot.py")
+    run("main.py")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

