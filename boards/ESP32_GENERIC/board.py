@@ -4,9 +4,6 @@ import sys
 
 from machine import Pin
 
-NAME = "ESP32_GENERIC"
-RX_OFFSET_DB = 0
-
 
 def console():
     """Return (stream in, stream out)."""

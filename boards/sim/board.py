@@ -3,9 +3,6 @@
 import simconsole
 from machine import Pin
 
-NAME = "sim"
-RX_OFFSET_DB = 0
-
 
 def console():
     """Return (stream in, stream out), like ``sys.stdin.buffer`` and ``sys.stdout.buffer``."""

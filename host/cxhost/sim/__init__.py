@@ -1,15 +1,15 @@
 """Simulated badges: real MicroPython processes in virtual time, on real flash images, under a modelled sky."""
 
-from cxhost.sim.badge import Badge, PinChange, SimulationError
+from cxhost.sim.badge import PinChange, SimulatedBadge, SimulationError
 from cxhost.sim.radio import RadioModel
-from cxhost.sim.simulation import Simulation, Transmission, open_simulated
+from cxhost.sim.simulation import OnAir, Simulation, open_simulated
 
 __all__ = [
-    "Badge",
+    "SimulatedBadge",
     "PinChange",
     "RadioModel",
     "Simulation",
     "SimulationError",
-    "Transmission",
+    "OnAir",
     "open_simulated",
 ]

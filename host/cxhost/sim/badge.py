@@ -39,7 +39,7 @@ class PinChange:
 
     time: datetime
     pin: int
-    level: int
+    value: int
 
 
 @dataclass
@@ -54,7 +54,7 @@ class _State:
     writes_left: int = -1
 
 
-class Badge:
+class SimulatedBadge:
     """A badge in a simulation. Made by ``Simulation.add_badge``."""
 
     def __init__(self, sim: Simulation, name: str, index: int, folder: Path, ticks_start_ms: int) -> None:
@@ -251,7 +251,11 @@ class Badge:
     def tune_for(self, index: int, now_us: int) -> None:
         """Listen more closely from ``now_us`` on if the badge ``index``, which begins to send, is in reach."""
         scan = self._scan
-        if scan is not None and self._serve_us > now_us + _QUANTUM_US and self._sim.air.in_reach(index, self.index):
+        if (
+            scan is not None
+            and self._serve_us > now_us + _QUANTUM_US
+            and self._sim.air.in_reach(index, self.index)
+        ):
             self._serve_us = min(scan.end_us, now_us + _QUANTUM_US)
             self.replan()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cxhost.boards import ROOT, Board
 from cxhost.build import build_files
-from cxhost.interpreter import micropython
+from cxhost.interpreter import interpreter
 from cxhost.sim.wire import Hello, Line
 
 # A badge that computes for as long as this without an idle point hangs in an endless loop.
@@ -25,7 +25,7 @@ def fakes(board: Board) -> Path:
 
 def command(board: Board) -> list[str]:
     """Return the interpreter with the board's heap."""
-    return [micropython(), "-X", f"heapsize={board.heap_bytes}"]
+    return [interpreter(), "-X", f"heapsize={board.heap_bytes}"]
 
 
 def environment(fakes_folder: Path) -> dict[str, str]:

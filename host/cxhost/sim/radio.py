@@ -162,7 +162,9 @@ class Air:
                 self._power[pair] = -math.inf
             else:
                 moves = (self._moves[pair[0]], self._moves[pair[1]])
-                shadow = random.Random(f"shadow {self._seed} {pair} {moves}").gauss(0, self.model.shadowing_db)
+                shadow = random.Random(f"shadow {self._seed} {pair} {moves}").gauss(
+                    0, self.model.shadowing_db
+                )
                 self._power[pair] = self.model.median_rssi_dbm(one, other) + shadow
         return self._power[pair]
 
@@ -170,7 +172,9 @@ class Air:
         """Return whether a packet could get through; fading adds at most some 6 dB."""
         return self.power_dbm(a, b) > self.model.sensitivity_dbm - 6
 
-    def start(self, index: int, when_us: int, interval_us: int, packet: tuple[int, int, bytes, bytes]) -> None:
+    def start(
+        self, index: int, when_us: int, interval_us: int, packet: tuple[int, int, bytes, bytes]
+    ) -> None:
         """Begin a stretch of advertising: ``packet`` is (adv_type, addr_type, address, payload)."""
         self.stop(index, when_us)
         self._stretches += 1
@@ -205,9 +209,7 @@ class Air:
         found.sort(key=lambda heard: (heard.when_us, heard.address))
         return found
 
-    def _from(
-        self, stretches: list[Advertising], power: float, scan: Scan, until_us: int
-    ) -> Iterator[Heard]:
+    def _from(self, stretches: list[Advertising], power: float, scan: Scan, until_us: int) -> Iterator[Heard]:
         for sent in stretches:
             if sent.end_us <= scan.served_us or sent.start_us >= until_us:
                 continue

@@ -16,13 +16,13 @@ from typing import NamedTuple
 from cxhost.boards import load_board
 from cxhost.build import build
 from cxhost.image import application, update_image
-from cxhost.sim.badge import NEVER_US, Badge, SimulationError
+from cxhost.sim.badge import NEVER_US, SimulatedBadge, SimulationError
 from cxhost.sim.process import fakes
 from cxhost.sim.radio import Air, Position, RadioModel
 from cxhost.sim.transport import SimTransport
 
 
-class Transmission(NamedTuple):
+class OnAir(NamedTuple):
     """A badge began to advertise, or fell silent (``interval_us`` 0, empty payload)."""
 
     time: datetime
@@ -51,15 +51,15 @@ class Simulation:
         self.board = load_board("sim")
         self.fakes = fakes(self.board)
         self.air = Air(radio or RadioModel(), seed)
-        self.badges: dict[str, Badge] = {}
-        self.on_air: list[Transmission] = []
+        self.badges: dict[str, SimulatedBadge] = {}
+        self.on_air: list[OnAir] = []
         self.steps = 0
         self.now_us = 0
         self._directory = directory
         self._seed = seed
         self._start = start if start.tzinfo else start.replace(tzinfo=timezone.utc)
         self._application = application_folder
-        self._order: list[Badge] = []
+        self._order: list[SimulatedBadge] = []
         self._queue: list[tuple[int, int]] = []
 
     def __enter__(self) -> Simulation:
@@ -86,7 +86,7 @@ class Simulation:
         """Return the 32 bytes from which a badge draws its randomness in one of its lives."""
         return hashlib.sha256(f"{self._seed}/{name}/{start}".encode()).digest()
 
-    def add_badge(self, name: str, position: Position = (0.0, 0.0), *, ticks_start_ms: int = 0) -> Badge:
+    def add_badge(self, name: str, position: Position = (0.0, 0.0), *, ticks_start_ms: int = 0) -> SimulatedBadge:
         """Make the badge ``name``, or take it from its folder with everything it remembers; switch it on.
 
         ``ticks_start_ms`` is what ``time.ticks_ms()`` counts from, to see it wrap.
@@ -95,7 +95,7 @@ class Simulation:
             raise SimulationError(f"there is already a badge {name}")
         folder = self._directory / name
         folder.mkdir(parents=True, exist_ok=True)
-        badge = Badge(self, name, self.air.add(position), folder, ticks_start_ms)
+        badge = SimulatedBadge(self, name, self.air.add(position), folder, ticks_start_ms)
         self._order.append(badge)
         self.badges[name] = badge
         if self._application is None:
@@ -106,7 +106,7 @@ class Simulation:
         self.plan(badge)
         return badge
 
-    def move(self, badge: Badge, position: Position) -> None:
+    def move(self, badge: SimulatedBadge, position: Position) -> None:
         """Put ``badge`` elsewhere, after everybody has heard what there was to hear until now."""
         for other in self._order:
             other.listen(self.now_us)
@@ -119,29 +119,29 @@ class Simulation:
             badge.replan()
 
     def advertises(
-        self, badge: Badge, when_us: int, interval_us: int, packet: tuple[int, int, bytes, bytes]
+        self, badge: SimulatedBadge, when_us: int, interval_us: int, packet: tuple[int, int, bytes, bytes]
     ) -> None:
         """Take that ``badge`` sends ``packet`` (adv_type, addr_type, address, payload) from ``when_us`` on."""
         adv_type, _addr_type, address, payload = packet
         self.on_air.append(
-            Transmission(self.at(when_us), badge.name, address, adv_type, payload, interval_us)
+            OnAir(self.at(when_us), badge.name, address, adv_type, payload, interval_us)
         )
         self.air.start(badge.index, when_us, interval_us, packet)
         for other in self._order:
             if other is not badge:
                 other.tune_for(badge.index, when_us)
 
-    def falls_silent(self, badge: Badge, when_us: int) -> None:
+    def falls_silent(self, badge: SimulatedBadge, when_us: int) -> None:
         """Take that ``badge`` sends nothing from ``when_us`` on."""
-        self.on_air.append(Transmission(self.at(when_us), badge.name, b"", 0, b"", 0))
+        self.on_air.append(OnAir(self.at(when_us), badge.name, b"", 0, b"", 0))
         self.air.stop(badge.index, when_us)
 
-    def plan(self, badge: Badge) -> None:
+    def plan(self, badge: SimulatedBadge) -> None:
         """Note when ``badge`` wants to run."""
         if badge.next_us < NEVER_US:
             heapq.heappush(self._queue, (badge.next_us, badge.index))
 
-    def _run(self, until_us: int, reader: Badge | None = None) -> None:
+    def _run(self, until_us: int, reader: SimulatedBadge | None = None) -> None:
         """Run everything up to ``until_us``, or to the moment when ``reader`` has something to read."""
         queue = self._queue
         while queue:
@@ -172,7 +172,7 @@ class Simulation:
             raise SimulationError(f"{moment.isoformat()} is before {self.now.isoformat()}")
         self._run(us)
 
-    def read_console(self, badge: Badge, timeout_s: float) -> bytes:
+    def read_console(self, badge: SimulatedBadge, timeout_s: float) -> bytes:
         """Run until ``badge`` sent something over its console; return it, ``b""`` after ``timeout_s``."""
         found = badge.console_take()
         if not found:

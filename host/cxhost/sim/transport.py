@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cxhost.sim.badge import Badge
+    from cxhost.sim.badge import SimulatedBadge
     from cxhost.sim.simulation import Simulation
 
 
 class SimTransport:
     """The computer's end of the USB cable of one simulated badge. Implements ``cxhost.transport.Transport``."""
 
-    def __init__(self, sim: Simulation, badge: Badge, owns_simulation: bool = False) -> None:
+    def __init__(self, sim: Simulation, badge: SimulatedBadge, owns_simulation: bool = False) -> None:
         self._sim = sim
         self._badge = badge
         self._owns = owns_simulation

@@ -41,9 +41,7 @@ class Hello:
 
     def pack(self) -> bytes:
         """Return the frame."""
-        body = struct.pack(
-            "<qqBqQ", self.rtc_us, self.ticks_us, self.cause, self.writes_left, self.low_pins
-        )
+        body = struct.pack("<qqBqQ", self.rtc_us, self.ticks_us, self.cause, self.writes_left, self.low_pins)
         body += self.mac + self.seed + self.rtc_memory
         return _HEAD.pack(len(body), 0) + body
 
