@@ -4,10 +4,15 @@ For three seconds after the start the button opens MicroPython's prompt, so that
 reach the board. After that the serial line speaks frames only, and Ctrl-C is data.
 """
 
-from cx.bloom import Bloom
+import gc
 
-# The largest block of the heap is taken before anything else is loaded: afterwards there may be room
-# enough in all, but not in one piece.
+# Loading a module leaves short-lived garbage between what stays. Collecting often while everything is
+# loaded lets the next module fill those holes; otherwise the heap ends up in pieces too small to use.
+gc.threshold(2048)
+
+from cx.bloom import Bloom  # noqa: E402
+
+# The largest block is taken first, while there is room for it in one piece.
 contact_filter = Bloom(16384)
 
 import asyncio  # noqa: E402
@@ -24,6 +29,9 @@ from badge.app import App  # noqa: E402
 from badge.drivers.button import Button  # noqa: E402
 from badge.drivers.led import Led  # noqa: E402
 from badge.drivers.serial import UsbSerial  # noqa: E402
+
+gc.collect()
+gc.threshold(-1)
 
 
 def is_prompt_wanted(button: Button) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -236,6 +237,26 @@ def report(
             output.write_bytes(signed)
         answer = sync.upload_report(client, chosen["report"], signed)
     out.print(f"{chosen['name']} has the report ({len(signed)} bytes) and answers: {answer}")
+
+
+@app.command()
+def demo(
+    directory: Annotated[
+        Path | None, typer.Option(help="Keep the badges' flash and the publisher in this empty folder.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Another number, another run; the same number, the same run.")
+    ] = 1,
+) -> None:
+    """Let three simulated badges meet, one owner report, one be alerted, and withdraw the diagnosis.
+
+    Exit code 1 if anything differs from what is expected. Example: cxbadge demo --seed 7
+    """
+    from cxhost import demo as scenario
+
+    with tempfile.TemporaryDirectory() as scratch:
+        if not scenario.run(directory or Path(scratch), out, seed):
+            raise typer.Exit(1)
 
 
 def main() -> None:

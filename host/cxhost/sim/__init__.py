@@ -5,11 +5,11 @@ from cxhost.sim.radio import RadioModel
 from cxhost.sim.simulation import OnAir, Simulation, open_simulated
 
 __all__ = [
-    "SimulatedBadge",
+    "OnAir",
     "PinChange",
     "RadioModel",
+    "SimulatedBadge",
     "Simulation",
     "SimulationError",
-    "OnAir",
     "open_simulated",
 ]

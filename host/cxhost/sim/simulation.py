@@ -86,7 +86,9 @@ class Simulation:
         """Return the 32 bytes from which a badge draws its randomness in one of its lives."""
         return hashlib.sha256(f"{self._seed}/{name}/{start}".encode()).digest()
 
-    def add_badge(self, name: str, position: Position = (0.0, 0.0), *, ticks_start_ms: int = 0) -> SimulatedBadge:
+    def add_badge(
+        self, name: str, position: Position = (0.0, 0.0), *, ticks_start_ms: int = 0
+    ) -> SimulatedBadge:
         """Make the badge ``name``, or take it from its folder with everything it remembers; switch it on.
 
         ``ticks_start_ms`` is what ``time.ticks_ms()`` counts from, to see it wrap.
@@ -123,9 +125,7 @@ class Simulation:
     ) -> None:
         """Take that ``badge`` sends ``packet`` (adv_type, addr_type, address, payload) from ``when_us`` on."""
         adv_type, _addr_type, address, payload = packet
-        self.on_air.append(
-            OnAir(self.at(when_us), badge.name, address, adv_type, payload, interval_us)
-        )
+        self.on_air.append(OnAir(self.at(when_us), badge.name, address, adv_type, payload, interval_us))
         self.air.start(badge.index, when_us, interval_us, packet)
         for other in self._order:
             if other is not badge:
