@@ -53,7 +53,8 @@ class Filesystem:
             prog_size=_GRAIN,
             cache_size=4 * _GRAIN,
             lookahead_size=_GRAIN,
-            disk_version=board.disk_version,
+            # Made as the badge's MicroPython can read it; one that a newer MicroPython has written is read as it is.
+            disk_version=board.disk_version if image is None else 0,
         )
         if image is None:
             self._fs.format()

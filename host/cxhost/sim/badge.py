@@ -105,6 +105,7 @@ class SimulatedBadge:
             self._state.rtc_memory = bytearray()
             self._start_at(self._sim.now_us + BOOT_US)
             self._state.rtc_base_us = -self._boot_us
+            self._sim.plan(self)
 
     def power_off(self) -> None:
         """Pull the battery: the process is killed wherever it is, what was not committed is lost."""

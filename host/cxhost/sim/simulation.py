@@ -105,7 +105,6 @@ class Simulation:
         update_image(self.board, application(self._application), badge.flash_path)
         (folder / "nvs.bin").touch()
         badge.power_on()
-        self.plan(badge)
         return badge
 
     def move(self, badge: SimulatedBadge, position: Position) -> None:
