@@ -20,7 +20,9 @@ _SHA256_WITH_RSA = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"
 _ECDSA_WITH_SHA256 = b"\x2a\x86\x48\xce\x3d\x04\x03\x02"
 _ABSENT = b""
 _NULL = b"\x05\x00"
-_MAX_ATTRIBUTES_BYTES = const(4096)
+_MAX_ALGORITHM_BYTES = const(128)
+_MAX_ATTRIBUTES_BYTES = const(2048)
+_MAX_SIGNATURE_BYTES = const(1024)
 _MAX_TRIES = const(4)  # signers that claim our certificate: each costs a signature check
 
 
@@ -50,60 +52,63 @@ def enter(reader: "StreamReader", content_type: bytes) -> "list[int]":
     return outers
 
 
-def verify(
-    reader: "StreamReader",
-    outers: "list[int]",
-    content_type: bytes,
-    digest: bytes,
-    certificate: x509.Certificate,
-) -> None:
-    """Read from the end of the content to the end of the document, and check who signed it.
+def read_signers(
+    reader: "StreamReader", outers: "list[int]", certificate: x509.Certificate
+) -> "list[Signer]":
+    """Read from the end of the content to the end of the document; return who claims to be ``certificate``.
 
-    ``outers`` is what ``enter`` returned, ``digest`` the SHA-256 of the content. Errors: ``SignatureError``
-    when no signature is by ``certificate``; what is wrong with it, when there is one.
+    ``outers`` is what ``enter`` returned. At most four are returned: each costs a signature check.
     """
     for what in ("encapsulated content", "encapsulated content", "encapsulated content"):
         reader.leave(outers.pop(), what)
     while reader.peek() in (0xA0, 0xA1):  # certificates, revocation lists
         reader.skip("SignedData certificates")
-    signers = reader.enter(der.SET, "SignedData signers")
-    verified = False
-    refusal = SignatureError("CMS: no signer is the publisher's certificate")
-    tries = 0
+    signers = []
+    outer = reader.enter(der.SET, "SignedData signers")
     while not reader.at_end():
-        signer = _read_signer(reader, certificate)
-        if signer and not verified and tries < _MAX_TRIES:
-            tries += 1
-            try:
-                verified = _check_signer(signer, content_type, digest, certificate.spki)
-            except (SignatureError, NotSupportedError) as error:
-                refusal = error
-    reader.leave(signers, "SignedData signers")
+        inner = reader.enter(der.SEQUENCE, "signer")
+        if _is_ours(reader, certificate) and len(signers) < _MAX_TRIES:
+            signers.append(Signer(reader))
+        reader.leave_rest(inner, "signer")
+    reader.leave(outer, "SignedData signers")
     for what in ("SignedData", "CMS content", "CMS"):
         reader.leave(outers.pop(), what)
-    if not verified:
-        raise refusal
+    return signers
 
 
-def _read_signer(reader: "StreamReader", certificate: x509.Certificate) -> "tuple[Buffer, ...] | None":
-    """Read one SignerInfo; return its algorithms, attributes and signature, or None when it is another's."""
-    outer = reader.enter(der.SEQUENCE, "signer")
+class Signer:
+    """What a SignerInfo has after its identifier: DER of algorithms and attributes, and the signature."""
+
+    def __init__(self, reader: "StreamReader") -> None:
+        """Read up to the unsigned attributes."""
+        self.digest_algorithm = reader.element("signer digest algorithm", _MAX_ALGORITHM_BYTES)
+        self.attributes = b""
+        if reader.peek() == der.CONTEXT_0:
+            self.attributes = reader.element("signed attributes", _MAX_ATTRIBUTES_BYTES)
+        self.signature_algorithm = reader.element("signer signature algorithm", _MAX_ALGORITHM_BYTES)
+        self.signature = reader.octets("signer signature", _MAX_SIGNATURE_BYTES)
+
+
+def verify(signers: "list[Signer]", content_type: bytes, digest: bytes, spki: bytes) -> None:
+    """Check that one of ``signers`` signed content of this type and SHA-256 ``digest`` with the key ``spki``.
+
+    Errors: ``SignatureError`` or ``NotSupportedError``, by what is wrong with the last one.
+    """
+    refusal = SignatureError("CMS: no signer is the publisher's certificate")
+    for signer in signers:
+        try:
+            _check_signer(signer, content_type, digest, spki)
+            return
+        except FormatError as error:
+            refusal = SignatureError(error.args[0])
+        except (SignatureError, NotSupportedError) as error:
+            refusal = error
+    raise refusal
+
+
+def _is_ours(reader: "StreamReader", certificate: x509.Certificate) -> bool:
+    """Read who a signer is: version 1 is issuer and serial number, version 3 a subject key identifier."""
     version = reader.integer("signer version")
-    ours = _is_ours(reader, version, certificate)
-    digest_algorithm = reader.element("signer digest algorithm", 512)
-    attributes = b""
-    if reader.peek() == der.CONTEXT_0:
-        attributes = reader.element("signed attributes", _MAX_ATTRIBUTES_BYTES)
-    signature_algorithm = reader.element("signer signature algorithm", 512)
-    signature = reader.octets("signer signature", 8192)
-    if reader.peek() == 0xA1:  # unsigned attributes
-        reader.skip("unsigned attributes")
-    reader.leave(outer, "signer")
-    return (digest_algorithm, attributes, signature_algorithm, signature) if ours else None
-
-
-def _is_ours(reader: "StreamReader", version: int, certificate: x509.Certificate) -> bool:
-    """Read a SignerIdentifier: version 1 is issuer and serial number, version 3 a subject key identifier."""
     if version == 3:
         return reader.contents(0x80, "signer key identifier", 256) == certificate.key_id
     if version != 1:
@@ -115,23 +120,18 @@ def _is_ours(reader: "StreamReader", version: int, certificate: x509.Certificate
     return issuer == certificate.issuer and serial == certificate.serial
 
 
-def _check_signer(signer: "tuple[Buffer, ...]", content_type: bytes, digest: bytes, spki: bytes) -> bool:
-    digest_algorithm, attributes, signature_algorithm, signature = signer
-    kind, parameters = x509.read_algorithm(der.Reader(digest_algorithm), "signer digest algorithm")
+def _check_signer(signer: Signer, content_type: bytes, digest: bytes, spki: bytes) -> None:
+    kind, parameters = x509.read_algorithm(der.Reader(signer.digest_algorithm), "signer digest algorithm")
     if kind != _SHA256:
         raise NotSupportedError("signer: digest algorithm " + der.oid_text(kind) + " is not supported")
     _check_parameters(parameters, (_ABSENT, _NULL), "digest")
-    if not attributes:
+    if not signer.attributes:
         raise SignatureError("signer: no signed attributes")
-    # What is signed is the attributes as a SET OF, not with the [0] that they carry here (RFC 5652 section
-    # 5.4).
-    signed = bytearray(attributes)
+    # What is signed is a SET OF, not the [0] that it carries here (RFC 5652 section 5.4).
+    signed = bytearray(signer.attributes)
     signed[0] = der.SET
-    try:
-        _check_attributes(signed, content_type, digest)
-    except FormatError as error:
-        raise SignatureError(error.args[0])
-    return _check_signature(der.Reader(signature_algorithm), signed, signature, spki)
+    _check_attributes(signed, content_type, digest)
+    _check_signature(der.Reader(signer.signature_algorithm), signed, signer.signature, spki)
 
 
 def _check_parameters(parameters: "Buffer", allowed: "tuple[bytes, ...]", what: str) -> None:

@@ -1,13 +1,13 @@
 """Strict DER from a file larger than RAM, read twice, where the second reading is tied to the first.
 
-``FirstPass`` reads the stream once from the start in blocks of 2 KiB. It computes the SHA-256 of one range of
+``FirstPass`` reads the stream once from the start in blocks of 1 KiB. It computes the SHA-256 of one range of
 it (the signed content), and for every chunk of 16 KiB keeps 16 bytes: the truncated hash of its blocks'
 hashes. ``SecondPass`` reads any block again. Before the first block of a chunk is used, the whole chunk is
 read and compared with what was kept; the blocks' hashes of that one chunk then tie each of its blocks, as it
 is read. So a byte that changed between the two passes, in whatever way, is never handed out.
 
 A stream needs ``seek(offset)`` and ``readinto(buffer)``, as files have: a file on flash, or a transfer of
-which any part can be asked for again. RAM: one block of 2 KiB for each pass that is alive, and 16 bytes for
+which any part can be asked for again. RAM: one block of 1 KiB for each pass that is alive, and 16 bytes for
 each 16 KiB.
 """
 
@@ -19,8 +19,6 @@ from cx.errors import FormatError, SignatureError
 
 if TYPE_CHECKING:
     from typing import Protocol
-
-    from cx.compat import Buffer
 
     class Stream(Protocol):
         """A binary file open for reading."""
@@ -34,9 +32,10 @@ if TYPE_CHECKING:
             ...
 
 
-_BLOCK_BYTES = const(2048)
-_BLOCKS = const(8)  # in a chunk of 16 KiB
+_BLOCK_BYTES = const(1024)
+_BLOCKS = const(16)  # in a chunk of 16 KiB
 _HASH_BYTES = const(16)
+_PIECE_BYTES = const(256)  # of the list of chunk hashes, which grows without being moved
 _ANY_LENGTH = const(0x3FFFFFFF)  # the greatest small integer where they have 31 bits
 
 
@@ -75,7 +74,7 @@ class FirstPass(_Blocks):
     def __init__(self, stream: "Stream") -> None:
         super().__init__(stream)
         self._chunk = hashlib.sha256()
-        self.chunk_hashes = bytearray()
+        self.chunk_hashes: list[bytearray] = []
         self._content = hashlib.sha256()
         self._start = self._end = _ANY_LENGTH
         stream.seek(0)
@@ -88,10 +87,17 @@ class FirstPass(_Blocks):
             self.data = self._buffer[: _fill(self._stream, self._buffer)]
             self._chunk.update(_block_hash(self.data))
             if self._index % _BLOCKS == _BLOCKS - 1 or len(self.data) < _BLOCK_BYTES:
-                self.chunk_hashes.extend(self._chunk.digest()[:_HASH_BYTES])
-                self._chunk = hashlib.sha256()
+                self._keep(self._index // _BLOCKS * _HASH_BYTES)
             if len(self.data) < _BLOCK_BYTES:
                 break
+
+    def _keep(self, place: int) -> None:
+        """Write the hash of the chunk that ends here at ``place`` of the joined pieces."""
+        place %= _PIECE_BYTES
+        if not place:
+            self.chunk_hashes.append(bytearray(_PIECE_BYTES))
+        self.chunk_hashes[-1][place : place + _HASH_BYTES] = self._chunk.digest()[:_HASH_BYTES]
+        self._chunk = hashlib.sha256()
 
     def watch(self, start: int, end: int) -> None:
         """Hash the bytes from ``start``, which has not gone by, to ``end``."""
@@ -125,9 +131,9 @@ class FirstPass(_Blocks):
 class SecondPass(_Blocks):
     """Reads any block of a stream, and hands out nothing but what the first pass has seen."""
 
-    def __init__(self, stream: "Stream", chunk_hashes: "Buffer") -> None:
+    def __init__(self, stream: "Stream", chunk_hashes: "list[bytearray]") -> None:
         super().__init__(stream)
-        self._chunk_hashes = memoryview(chunk_hashes)
+        self._chunk_hashes = chunk_hashes
         self._chunk = -1
         self._hashes = bytearray(_BLOCKS * _HASH_BYTES)
 
@@ -158,8 +164,9 @@ class SecondPass(_Blocks):
             whole.update(digest)
             if len(self.data) < _BLOCK_BYTES:
                 break
-        expected = self._chunk_hashes[chunk * _HASH_BYTES : (chunk + 1) * _HASH_BYTES]
-        if whole.digest()[:_HASH_BYTES] != bytes(expected):
+        piece, place = divmod(chunk * _HASH_BYTES, _PIECE_BYTES)
+        known = self._chunk_hashes[piece] if piece < len(self._chunk_hashes) else b""
+        if whole.digest()[:_HASH_BYTES] != known[place : place + _HASH_BYTES]:
             raise SignatureError("the document changed after its signature was checked: fetch it again")
         self._chunk = chunk
 

@@ -18,6 +18,8 @@ from cx.hmac import hmac_sha256
 from cx.p256_table import COMB
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cx.compat import Buffer
 
     Point = tuple[int, int, int]
@@ -211,31 +213,44 @@ def _add(p: "Point", q: "Point") -> "Point":
     return x3, (r * (v - x3) - s1 * hhh) % _P, (z1 * h if z2 == 1 else z1 * z2 * h) % _P
 
 
-def _odd_multiples(point: "Point") -> "list[Point]":
-    """Return 1, 3, 5, ... 15 times ``point``."""
+def _odd_multiples(point: "Point") -> "list[bytes]":
+    """Return 1, 3, 5, ... 15 times ``point``, each as 96 bytes: a third of what the integers take."""
     twice = _double(point)
-    multiples = [point]
-    for _ in range(7):
-        multiples.append(_add(multiples[-1], twice))
+    multiples = []
+    for _ in range(8):
+        multiples.append(b"".join([coordinate.to_bytes(_SIZE, "big") for coordinate in point]))
+        point = _add(point, twice)
     return multiples
 
 
+def _multiple(multiples: "Sequence[Buffer]", digit: int) -> "Point":
+    """Return ``digit`` (odd, -15 to 15) times the point of ``_odd_multiples``."""
+    octets = multiples[abs(digit) >> 1]
+    y = int.from_bytes(octets[32:64], "big")
+    return (
+        int.from_bytes(octets[:32], "big"),
+        (y if digit > 0 else _P - y),
+        int.from_bytes(octets[64:], "big"),
+    )
+
+
 def _wnaf(scalar: int) -> bytearray:
-    """Return the width-5 non-adjacent form of ``scalar``: for each bit from the lowest, 16 + digit."""
-    digits = bytearray()
+    """Return the width-5 non-adjacent form of ``scalar``: for each bit from the lowest, 16 + digit, or 0."""
+    digits = bytearray(257)
+    place = 0
     while scalar:
-        digit = 0
         if scalar & 1:
             digit = scalar & 31
             if digit > 15:
                 digit -= 32
             scalar -= digit
-        digits.append(16 + digit)
+            digits[place] = 16 + digit
+        place += 1
         scalar >>= 1
     return digits
 
 
-def _add_comb(scalar: int, digits: "Buffer" = b"", multiples: "list[Point] | None" = None) -> "Point":
+def _add_comb(scalar: int, digits: "Buffer" = b"", multiples: "Sequence[Buffer]" = ()) -> "Point":
     """Return scalar * G, plus the point whose width-5 form is ``digits`` over ``multiples``.
 
     One chain of doublings serves both: the last 64 of them are those of the comb.
@@ -244,10 +259,8 @@ def _add_comb(scalar: int, digits: "Buffer" = b"", multiples: "list[Point] | Non
     point = _INFINITY
     for bit in range(max(len(digits), _TEETH_GAP) - 1, -1, -1):
         point = _double(point)
-        digit = digits[bit] - 16 if bit < len(digits) else 0
-        if digit and multiples:
-            x, y, z = multiples[abs(digit) >> 1]
-            point = _add(point, (x, y if digit > 0 else _P - y, z))
+        if bit < len(digits) and digits[bit]:
+            point = _add(point, _multiple(multiples, digits[bit] - 16))
         if bit < _TEETH_GAP:
             point = _add(point, _comb_entry(octets, bit))
     return point

@@ -51,7 +51,7 @@ class Publication:
         self.seeds = 0
         self.unknown_types = 0
         self.digest = b""
-        self.chunk_hashes: Buffer = b""  # what ties the second pass to the first
+        self.chunk_hashes: list[bytearray] = []  # what ties the second pass to the first
         self.start = self.end = 0  # of the contents of the field notifications, in the stream
 
 
@@ -68,16 +68,23 @@ def verify(stream: "Stream", certificate: "Buffer") -> Publication:
     RAM: about 6 KiB, and 16 bytes for each 16 KiB of the publication.
     """
     signer = Certificate(certificate)
+    header, signers = _first_pass(stream, signer)
+    cms.verify(signers, CONTENT_TYPE, header.digest, signer.spki)
+    return header
+
+
+def _first_pass(stream: "Stream", signer: Certificate) -> "tuple[Publication, list[cms.Signer]]":
+    """Read a whole publication; return its header, still unproved, and who claims to be ``signer``."""
     blocks = FirstPass(stream)
     reader = StreamReader(blocks)
     outers = cms.enter(reader, CONTENT_TYPE)
     blocks.watch(reader.position, reader.end)
     header = _read_content(reader)
     header.digest = blocks.digest()
-    cms.verify(reader, outers, CONTENT_TYPE, header.digest, signer)
+    signers = cms.read_signers(reader, outers, signer)
     blocks.finish(reader.position, "publication")
     header.chunk_hashes = blocks.chunk_hashes
-    return header
+    return header, signers
 
 
 def _read_content(reader: StreamReader) -> Publication:

@@ -30,9 +30,13 @@ def verify(modulus: "Buffer", exponent: int, message: "Buffer", signature: "Buff
     s = int.from_bytes(signature, "big")
     if s >= n:
         raise SignatureError("RSA signature: out of range")
-    digest = hashlib.sha256(message).digest()
-    padding = b"\xff" * (size - 3 - len(_DIGEST_INFO) - len(digest))
-    expected = b"\x00\x01" + padding + b"\x00" + _DIGEST_INFO + digest
-    if pow(s, exponent, n).to_bytes(size, "big") != expected:
+    found = pow(s, exponent, n).to_bytes(size, "big")
+    head = size - len(_DIGEST_INFO) - 32
+    expected = bytearray(b"\xff" * size)
+    expected[:2] = b"\x00\x01"
+    expected[head - 1] = 0
+    expected[head : size - 32] = _DIGEST_INFO
+    expected[size - 32 :] = hashlib.sha256(message).digest()
+    if found != expected:
         raise SignatureError("RSA signature: it does not match the signed content and the key")
     return True
