@@ -163,6 +163,11 @@ def cms(signed: bytes, signers=None, certificates: bytes = b"", content_type: by
     )
 
 
+def seed(generator_type: int, preseed: bytes, key: bytes) -> tuple:
+    """Return what ``seedreport.build`` takes for one seed."""
+    return generator_type, preseed, key, p256.public_key(key)
+
+
 def stream(document: bytes):
     """Return ``document`` as a file."""
     return io.BytesIO(document)

@@ -2,16 +2,13 @@
 
 from binascii import unhexlify
 
+import documents as d
 from cx import der, p256, seedreport
 from cx.errors import FormatError
 from support import raises, sample, vector
 
 KEY_1 = bytes(range(1, 33))
 KEY_2 = bytes(range(3, 35))
-
-
-def descriptor(generator_type: int, preseed: bytes, key: bytes) -> tuple:
-    return generator_type, preseed, key, p256.public_key(key)
 
 
 def build(*descriptors, name: str = "Health", code: str = "CODE") -> bytes:
@@ -57,29 +54,29 @@ def test_signatures_of_libcx_verify():
 
 
 def test_each_descriptor_has_its_own_signature_in_order():
-    report = build(descriptor(1, bytes(24), KEY_1), descriptor(2, bytes(48), KEY_2))
+    report = build(d.seed(1, bytes(24), KEY_1), d.seed(2, bytes(48), KEY_2))
     content, signatures = parts(report)
     for key, (algorithm, signature) in zip((KEY_1, KEY_2), signatures):
         assert p256.verify(p256.public_key(key), der.encode_sequence((content, algorithm)), signature)
 
 
 def test_any_text_is_a_confirmation_code():
-    report = build(descriptor(1, bytes(24), KEY_1), code="W\u00f6lf \u2603 \U0001f43a")
+    report = build(d.seed(1, bytes(24), KEY_1), code="W\u00f6lf \u2603 \U0001f43a")
     assert "W\u00f6lf \u2603 \U0001f43a".encode() in report
 
 
 def test_private_keys_stay_private():
-    report = build(descriptor(1, bytes(24), KEY_1))
+    report = build(d.seed(1, bytes(24), KEY_1))
     assert KEY_1 not in report
 
 
 def test_what_cannot_be_reported():
-    good = descriptor(1, bytes(24), KEY_1)
+    good = d.seed(1, bytes(24), KEY_1)
     raises(FormatError, build)
     for bad in (
-        descriptor(1, bytes(48), KEY_1),
-        descriptor(2, bytes(24), KEY_1),
-        descriptor(3, bytes(24), KEY_1),
+        d.seed(1, bytes(48), KEY_1),
+        d.seed(2, bytes(24), KEY_1),
+        d.seed(3, bytes(24), KEY_1),
     ):
         raises(FormatError, build, good, bad)
     raises(FormatError, build, (1, bytes(24), bytes(32), good[3]))

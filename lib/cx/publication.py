@@ -6,7 +6,7 @@
 are refused (``derstream``).
 """
 
-from cx import cms, der
+from cx import cms, der, extensions
 from cx.compat import TYPE_CHECKING, const
 from cx.derstream import FirstPass, SecondPass, StreamReader
 from cx.errors import FormatError, RefusedError
@@ -53,6 +53,7 @@ class Publication:
         self.digest = b""
         self.chunk_hashes: list[bytearray] = []  # what ties the second pass to the first
         self.start = self.end = 0  # of the contents of the field notifications, in the stream
+        self.extensions: dict[bytes, int] = {}  # where the parameters of ours begin
 
 
 def alert_level(level: int) -> int:
@@ -104,6 +105,8 @@ def _read_content(reader: StreamReader) -> Publication:
         header.excludes_published_before = reader.time("excludesPublishedBefore")
     _read_notifications(reader, header)
     _read_urls(reader, header)
+    if reader.peek() == der.CONTEXT_0:
+        header.extensions = extensions.read_extensions(reader)
     reader.leave_rest(outer, "publication")
     return header
 
@@ -199,18 +202,21 @@ class Notifications:
     The level is the number in the document: see ``alert_level``. Notifications of an unknown type hold no
     seeds that we could tell apart: they are passed over, and counted in ``header.unknown_types``.
     ``position`` is where the next seed lies: save it with ``header.digest``, and give it to ``notifications``
-    to go on there.
+    to go on there. ``usage`` is 4 bytes for each seed that was handed out last (``extensions.decode_usage``),
+    empty when there are none.
     """
 
     def __init__(self, stream: "Stream", header: Publication, position: int = 0) -> None:
-        self._reader = reader = StreamReader(SecondPass(stream, header.chunk_hashes))
-        reader.position, reader.end = header.start, header.end
+        self._reader = reader = _enter(stream, header, header.start)
+        reader.end = header.end
         self._outer = -1  # the end of the notifications, while we are in one
         self._left = 0  # bytes of seeds in it that were not handed out
         self._level = self._type = self._size = 0
+        self._usages = _find_usages(stream, header)
+        self.usage = b""
         while self._find() and reader.position < position:
-            ahead = position - reader.position
-            self._pass(min(self._left, ahead - ahead % self._size or self._size))
+            ahead = min(position - reader.position + self._size - 1, self._left)
+            self._pass(ahead - ahead % self._size)
 
     @property
     def position(self) -> int:
@@ -234,9 +240,13 @@ class Notifications:
     def _pass(self, length: int) -> None:
         self._left -= length
         self._reader.position += length
+        if self._usages:
+            self._usages.position += length // self._size * extensions.USAGE_BYTES
 
     def _take(self, length: int) -> bytes:
         self._left -= length
+        if self._usages:
+            self.usage = self._usages.take(length // self._size * extensions.USAGE_BYTES)
         return self._reader.take(length)
 
     def _find(self) -> bool:
@@ -250,14 +260,69 @@ class Notifications:
                 return False
             self._outer, self._level, self._type, self._left = _enter_notification(reader)
             self._size = _SEED_BYTES.get(self._type, 0)
+            usages = self._usages.expect(der.OCTET_STRING, "usage") if self._usages else 0
             if not self._size:
-                self._pass(self._left)
+                reader.position += self._left
+                self._left = 0
+                if self._usages:
+                    self._usages.position += usages
         return True
 
 
 def notifications(stream: "Stream", header: Publication, position: int = 0) -> Notifications:
     """Return the iterator over the seeds of a publication that ``verify`` accepted, from ``position`` on.
 
-    Raises ``SignatureError`` if the stream no longer holds what was verified. RAM: about 3 KiB.
+    Raises ``SignatureError`` if the stream no longer holds what was verified. RAM: about 2 KiB, and as much
+    again when the publication tells the usage of its seeds.
     """
     return Notifications(stream, header, position)
+
+
+def guidance(stream: "Stream", header: Publication) -> "extensions.Guidance | None":
+    """Return the guidance of a publication that ``verify`` accepted; None when none is understood."""
+    place = header.extensions.get(extensions.GUIDANCE)
+    if place is None:
+        return None
+    try:
+        parameters = _enter(stream, header, place).element("guidance", extensions.GUIDANCE_MAX_BYTES)
+        return extensions.decode_guidance(parameters)
+    except FormatError:
+        return None
+
+
+def _enter(stream: "Stream", header: Publication, position: int) -> StreamReader:
+    """Return a reader of the second pass at ``position``."""
+    reader = StreamReader(SecondPass(stream, header.chunk_hashes))
+    reader.position = position
+    return reader
+
+
+def _find_usages(stream: "Stream", header: Publication) -> "StreamReader | None":
+    """Return a reader at the first notification's usages; None when there are none, or not one for each seed.
+
+    Two readers go from length to length side by side: what lies between is not read.
+    """
+    place = header.extensions.get(extensions.USAGE)
+    if place is None:
+        return None
+    usages = _enter(stream, header, place)
+    reader = _enter(stream, header, header.start)
+    reader.end = header.end
+    try:
+        usages.enter(der.SEQUENCE, "usage")
+        start = usages.position
+        while not reader.at_end():
+            outer, _, generator_type, length = _enter_notification(reader)
+            reader.position += length
+            reader.leave_rest(outer, "notification")
+            found = usages.expect(der.OCTET_STRING, "usage")
+            usages.position += found
+            size = _SEED_BYTES.get(generator_type)
+            if size and found != length // size * extensions.USAGE_BYTES:
+                return None
+        if not usages.at_end():
+            return None
+    except FormatError:
+        return None
+    usages.position = start
+    return usages
