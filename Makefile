@@ -6,9 +6,10 @@ READY := $(VENV)/.ready
 BOARD ?= ESP32_GENERIC
 PORT ?=
 FIRMWARE ?=
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types format mpy flash install clean
+.PHONY: help demo test fuzz check lint types format mpy flash install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +28,9 @@ demo: $(READY) ## three badges meet, one owner reports, one is alerted, the diag
 
 test: $(READY) ## run every test on CPython and inside MicroPython
 	$(BIN)/python -m pytest
+
+fuzz: $(READY) ## feed mutated documents to everything that reads them: SECONDS=60
+	PYTHONPATH=lib:host $(BIN)/python host_tests/fuzz.py --seconds $(SECONDS)
 
 check: lint types test ## lint, types and tests: what CI runs
 

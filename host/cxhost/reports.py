@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from cx.errors import RefusedError
 from cxhost import asn1, drbg
 
 # AlgorithmIdentifier, whole, as DER. RFC 4055 section 5 tells to take RSA's with and without NULL parameters.
@@ -43,12 +44,13 @@ class Reason(str, Enum):
     CODE_USED = "code-used"
 
 
-class ReportRefused(Exception):
+class ReportRefused(RefusedError):
     """A report that was not taken: ``reason`` for programs, a message for people, no secret in either."""
 
+    reason: Reason
+
     def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
+        super().__init__(message, reason)
 
 
 @dataclass(frozen=True)

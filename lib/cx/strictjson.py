@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _MAX_DEPTH = const(8)
 _MAX_DIGITS = const(9)
 _ESCAPES = {0x22: '"', 0x5C: "\\", 0x2F: "/", 0x62: "\b", 0x66: "\f", 0x6E: "\n", 0x72: "\r", 0x74: "\t"}
+_HEX = b"0123456789abcdef"
 _WORDS = {b"true": True, b"false": False, b"null": None}
 
 
@@ -159,12 +160,8 @@ class _Parser:
     def _hex(self) -> int:
         code = 0
         for _ in range(4):
-            octet = self._peek() | 0x20
-            if 0x30 <= octet <= 0x39:
-                digit = octet - 0x30
-            elif 0x61 <= octet <= 0x66:
-                digit = octet - 0x57
-            else:
+            digit = _HEX.find(self._octets[self.position : self.position + 1].lower() or b"?")
+            if digit < 0:
                 raise self.fail("an escape without four hexadecimal digits")
             code = code * 16 + digit
             self.position += 1
