@@ -28,13 +28,35 @@ def raises(error: type, call, *arguments) -> Exception:
 
 
 def engines() -> list:
-    """Return one of each AES engine that this runtime has."""
-    from cx import aes
+    """Return one of each AES engine that this runtime has; both sizes of the bytecode one."""
+    from cx import aes, aes_tables
 
-    found = []
-    for _, make in aes.CANDIDATES:
+    found = [aes_tables.WordEngine(), aes_tables.HalfEngine()]
+    for name, make in aes.CANDIDATES:
         try:
-            found.append(make())
-        except ImportError:
+            if name != "bytecode":
+                found.append(make())
+        except (ImportError, SyntaxError):
             pass  # what this runtime lacks; test_aes.py shows that the choice copes with it
     return found
+
+
+def viper_engine():
+    """Return the viper engine: the real one, or on CPython its undecorated source with pointer stand-ins.
+
+    None where the runtime is MicroPython without native code.
+    """
+    try:
+        from cx.aes_viper import ViperEngine
+    except SyntaxError:
+        return None
+    except ImportError:
+        from viper_stand_in import load
+
+        return load().ViperEngine()
+    return ViperEngine()
+
+
+def is_native(engine) -> bool:
+    """Say whether an engine is machine code, and not its source run with stand-ins."""
+    return type(engine).__module__ == "cx.aes_viper" if hasattr(type(engine), "__module__") else True

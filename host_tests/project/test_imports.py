@@ -19,6 +19,7 @@ CORE = {
     "micropython",
     "cryptolib",
     "uctypes",
+    "sys",
     "typing",
 }
 MICROPYTHON = {

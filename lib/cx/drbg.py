@@ -6,7 +6,7 @@ from cx.errors import FormatError, NotSupportedError
 
 if TYPE_CHECKING:
     from cx.bloom import Bloom
-    from cx.compat import Buffer
+    from cx.compat import Buffer, MutableBuffer
 
 _BLOCK = const(16)
 _MAX_REQUEST_BYTES = const(65536)  # Table 3: 2^19 bits
@@ -22,22 +22,11 @@ class CtrState:
         self._engine = engine or aes.engine()
         self.state = bytearray(state)
 
-    def _update(self) -> None:
-        """CTR_DRBG_Update with no provided data: the next counter blocks become key and V.
-
-        The engine holds the key already: the update shares its schedule.
-        """
-        engine, state = self._engine, self.state
-        size = len(state)
-        for at in range(0, size, _BLOCK):
-            aes.increment(state)
-            engine.encrypt(state, size - _BLOCK, state, at)
-
-    def step(self, out: bytearray) -> None:
+    def step(self, out: "MutableBuffer") -> None:
         """Write one Generate call of 16 bytes to the beginning of ``out``; allocates nothing itself."""
         self._engine.step(self.state, out)
 
-    def search(self, out: bytearray, bloom: "Bloom", count: int) -> int:
+    def search(self, out: "MutableBuffer", bloom: "Bloom", count: int) -> int:
         """Do up to ``count`` steps, see ``Engine.search``."""
         return self._engine.search(self.state, out, bloom, count)
 
@@ -46,13 +35,14 @@ class CtrState:
         if not 0 < length <= _MAX_REQUEST_BYTES:
             raise FormatError("length: must be 1 to 65536 bytes")
         engine, state = self._engine, self.state
-        key_len = len(state) - _BLOCK
         out = bytearray((length + _BLOCK - 1) // _BLOCK * _BLOCK)
-        engine.set_key(state, key_len)
-        for at in range(0, len(out), _BLOCK):
+        view = memoryview(out)
+        at = 0
+        while at + _BLOCK < len(out):
             aes.increment(state)
-            engine.encrypt(state, key_len, out, at)
-        self._update()
+            engine.block(state, view[at : at + _BLOCK])
+            at += _BLOCK
+        engine.step(state, view[at:])  # the last block and the update, as every shorter call is
         engine.wipe()
         return out[:length]
 
@@ -91,26 +81,34 @@ class CtrDrbg(CtrState):
         self._engine.wipe()
 
     def _derive(self, material: bytearray) -> None:
-        """Block_Cipher_df (section 10.3.2), then the first update (10.2.1.2), which it feeds."""
+        """Block_Cipher_df (section 10.3.2) and the first update (10.2.1.2), which it feeds."""
         engine, state = self._engine, self.state
         size = len(state)
         key_len = size - _BLOCK
-        engine.set_key(bytes(range(key_len)), key_len)
-        for at in range(0, size, _BLOCK):
-            material[3] = at // _BLOCK  # the IV: the block's number
-            chain = memoryview(state)[at : at + _BLOCK]
-            engine.mac(material, chain)
-        engine.set_key(state, key_len)
         seed_material = bytearray(size)
-        engine.encrypt(state, key_len, seed_material, 0)
-        for at in range(_BLOCK, size, _BLOCK):
-            engine.encrypt(seed_material, at - _BLOCK, seed_material, at)
-        state[:] = bytes(size)
-        engine.set_key(state, key_len)
-        self._update()
+        seed = memoryview(seed_material)
+        state[:] = bytes(range(size))  # the key 00 01 02 ... of step 8
+        for at in range(0, size, _BLOCK):
+            material[3] = at // _BLOCK  # the IV is the block's number
+            self._chain(material, seed[at : at + _BLOCK])
+        state[:] = seed_material
+        for at in range(0, size, _BLOCK):
+            engine.block(state, seed[at : at + _BLOCK])
+            state[key_len:] = seed[at : at + _BLOCK]
+        state[:] = bytes(key_len) + b"\xff" * _BLOCK  # a step gives one block before it updates from V = 0
+        engine.step(state, material)
         for at in range(size):
             state[at] ^= seed_material[at]
         wipe(seed_material)
+
+    def _chain(self, data: bytearray, chain: memoryview) -> None:
+        """Chain all blocks of ``data`` into the 16 zero bytes ``chain``: BCC (section 10.3.3)."""
+        state = self.state
+        key_len = len(state) - _BLOCK
+        for at in range(0, len(data), _BLOCK):
+            for index in range(_BLOCK):
+                state[key_len + index] = chain[index] ^ data[at + index]
+            self._engine.block(state, chain)
 
 
 def _derivation_input(size: int, entropy: "Buffer", nonce: "Buffer", personalization: bytes) -> bytearray:
