@@ -97,35 +97,44 @@ class CryptolibEngine(Engine):
         if cryptolib is None:
             raise ImportError("not in this firmware")
         self._new = cryptolib.aes
-        self._work = bytearray(4 * BLOCK)
         self._steps = 0
+        self._state = bytearray()
+        self._key = memoryview(self._state)
+        self._places = [self._key]
+
+    def _cipher(self, state: bytearray) -> "cryptolib.aes":
+        """Return the cipher object for the key in ``state``; the views of it are kept for the next step."""
+        if state is not self._state:
+            view = memoryview(state)
+            self._state = state
+            self._key = view[: len(state) - BLOCK]
+            self._places = [view[at : at + BLOCK] for at in range(0, len(state), BLOCK)]
+        return self._new(self._key, _MODE_ECB)
 
     def block(self, state: bytearray, out: "MutableBuffer") -> None:
-        """Encrypt V as it is: allocates the cipher object."""
-        view = memoryview(state)
-        key_len = len(state) - BLOCK
-        self._new(view[:key_len], _MODE_ECB).encrypt(view[key_len:], memoryview(out)[:BLOCK])
+        """Encrypt V as it is; see ``Engine.block``."""
+        self._cipher(state).encrypt(self._places[-1], out)
 
     def step(self, state: bytearray, out: "MutableBuffer") -> None:
-        """Do one Generate call with all its blocks in one call of the cipher: one object allocated."""
-        size = len(state)
-        view = memoryview(state)
-        work = memoryview(self._work)[: size + BLOCK]
-        for at in range(0, size + BLOCK, BLOCK):
+        """Do one Generate call; see ``Engine.step``. Allocates one object."""
+        cipher = self._cipher(state)
+        places = self._places
+        v = places[-1]
+        increment(state)
+        cipher.encrypt(v, out)
+        for place in places:
             increment(state)
-            work[at : at + BLOCK] = view[size - BLOCK :]
-        self._new(view[: size - BLOCK], _MODE_ECB).encrypt(work, work)
-        memoryview(out)[:BLOCK] = work[:BLOCK]
-        view[:] = work[BLOCK:]
+            cipher.encrypt(v, place)
         self._steps += 1
         if self._steps >= _STEPS_PER_COLLECTION:
             self._steps = 0
             collect()
 
     def wipe(self) -> None:
-        """Overwrite the blocks; a cipher object that was left behind is the heap's."""
-        for at in range(len(self._work)):
-            self._work[at] = 0
+        """Let go of the state. The cipher objects that were left behind are the heap's to overwrite."""
+        self._state = bytearray()
+        self._key = memoryview(self._state)
+        self._places = [self._key]
 
 
 # What a self-test must give: the last of its blocks, by key length. Computed with OpenSSL's AES.

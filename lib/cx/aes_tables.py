@@ -11,13 +11,15 @@ from the heap at every call.
 
 from struct import pack_into
 
-from cx.aes import BLOCK, Engine, substitution_box
-from cx.compat import TYPE_CHECKING, is_small_int
+from cx.aes import Engine, substitution_box
+from cx.compat import TYPE_CHECKING, const, is_small_int
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cx.compat import MutableBuffer
+
+_BLOCK = const(16)  # not imported: a range with any other step would be an object
 
 
 class TableEngine(Engine):
@@ -28,7 +30,7 @@ class TableEngine(Engine):
     def __init__(self, parts: int) -> None:
         self._keys = [[0] * parts for _ in range(15)]
         self._counter = [0] * parts
-        self._state = self._out = bytearray(2 * BLOCK)
+        self._state = self._out = bytearray(2 * _BLOCK)
         self._blocks = 0
         self._work = self._loop()
 
@@ -50,11 +52,9 @@ class TableEngine(Engine):
         self._state = state
         self._out = out
         self._blocks = blocks
-        try:
-            next(self._work)
-        except BaseException:  # the generator ends with it, be it the user's interrupt: make a new one
+        if next(self._work, self):  # an error or an interrupt has ended the generator: make a new one
             self._work = self._loop()
-            raise
+            next(self._work)
 
     def block(self, state: bytearray, out: "MutableBuffer") -> None:
         """Encrypt V as it is; see ``Engine.block``. Allocates nothing."""
@@ -62,7 +62,7 @@ class TableEngine(Engine):
 
     def step(self, state: bytearray, out: "MutableBuffer") -> None:
         """Do one Generate call; see ``Engine.step``. Allocates nothing."""
-        self._run(state, out, len(state) // BLOCK + 1)
+        self._run(state, out, len(state) // _BLOCK + 1)
 
     def wipe(self) -> None:
         """Overwrite the key schedule and the counter."""
@@ -92,14 +92,14 @@ class WordEngine(TableEngine):
         middle_128, middle_256 = keys[1:10], keys[1:14]
         while True:
             state = self._state
-            length = len(state) - BLOCK
+            length = len(state) - _BLOCK
             for at in range(0, length, 4):
                 word = state[at] << 24 | state[at + 1] << 16 | state[at + 2] << 8 | state[at + 3]
                 keys[at >> 4][at >> 2 & 3] = word
-            for at in range(length, length + BLOCK, 4):
+            for at in range(length, length + _BLOCK, 4):
                 word = state[at] << 24 | state[at + 1] << 16 | state[at + 2] << 8 | state[at + 3]
                 counter[at >> 2 & 3] = word
-            back = length // BLOCK
+            back = length // _BLOCK
             rcon = 0x01000000
             for index in range(back, length // 4 + 7):
                 word = keys[index - 1][3]
@@ -116,7 +116,7 @@ class WordEngine(TableEngine):
                 new[1] = b = a ^ b
                 new[2] = c = b ^ c
                 new[3] = c ^ d
-            for at in range(-BLOCK, self._blocks * BLOCK - BLOCK, BLOCK):
+            for at in range(-_BLOCK, self._blocks * _BLOCK - _BLOCK, _BLOCK):
                 if self._blocks > 1:
                     self._count(0xFFFFFFFF)
                 a, b, c, d = counter
@@ -165,12 +165,12 @@ class HalfEngine(TableEngine):
         middle_128, middle_256 = keys[1:10], keys[1:14]
         while True:
             state = self._state
-            length = len(state) - BLOCK
+            length = len(state) - _BLOCK
             for at in range(0, length, 2):
                 keys[at >> 4][at >> 1 & 7] = state[at] << 8 | state[at + 1]
-            for at in range(length, length + BLOCK, 2):
+            for at in range(length, length + _BLOCK, 2):
                 counter[at >> 1 & 7] = state[at] << 8 | state[at + 1]
-            back = length // BLOCK
+            back = length // _BLOCK
             rcon = 0x100
             for index in range(back, length // 4 + 7):
                 w0, w1, w2, w3, w4, w5, w6, w7 = keys[index - 1]
@@ -191,7 +191,7 @@ class HalfEngine(TableEngine):
                 new[5] = w5 = w5 ^ w3
                 new[6] = w6 ^ w4
                 new[7] = w7 ^ w5
-            for at in range(-BLOCK, self._blocks * BLOCK - BLOCK, BLOCK):
+            for at in range(-_BLOCK, self._blocks * _BLOCK - _BLOCK, _BLOCK):
                 if self._blocks > 1:
                     self._count(0xFFFF)
                 w0, w1, w2, w3, w4, w5, w6, w7 = counter

@@ -26,39 +26,34 @@ class Bloom:
         if not 64 <= size_bytes <= MAX_BYTES or size_bytes & (size_bytes - 1):
             raise FormatError("size_bytes: must be a power of two from 64 to 32768")
         self.bits = bytearray(size_bytes)
-        self._mask = size_bytes - 1
         self._set = 0
+
+    # Small frames, as those of more than eleven variables and temporaries come from the heap.
 
     def add(self, contact_id: "Buffer") -> None:
         """Remember an identifier of 16 bytes; again is harmless. Allocates nothing."""
-        bits, mask = self.bits, self._mask
-        extra = contact_id[7] | contact_id[9] << 8
-        at = 0
-        for _ in range(_PROBES):
-            if at == 6:
-                at = 10
-            word = contact_id[at] | contact_id[at + 1] << 8
-            bit = 1 << (word >> 13 & 4 | extra & 3)
-            byte = word & mask
-            if not bits[byte] & bit:
-                bits[byte] |= bit
-                self._set += 1
-            extra >>= 2
-            at += 2
+        for probe in range(_PROBES):
+            self._probe(contact_id, probe, True)
 
     def __contains__(self, contact_id: "Buffer") -> bool:
-        bits, mask = self.bits, self._mask
-        extra = contact_id[7] | contact_id[9] << 8
-        at = 0
-        for _ in range(_PROBES):
-            if at == 6:
-                at = 10
-            word = contact_id[at] | contact_id[at + 1] << 8
-            if not bits[word & mask] & 1 << (word >> 13 & 4 | extra & 3):
-                return False
-            extra >>= 2
-            at += 2
-        return True
+        probe = 0
+        while self._probe(contact_id, probe, False):
+            probe += 1
+            if probe == _PROBES:
+                return True
+        return False
+
+    def _probe(self, contact_id: "Buffer", probe: int, is_new: bool) -> int:
+        """Return the bit of one probe, 0 or 1; set it when the identifier is new."""
+        at = 2 * probe if probe < 3 else 2 * probe + 4
+        word = contact_id[at] | contact_id[at + 1] << 8
+        probe = word >> 13 & 4 | (contact_id[7] | contact_id[9] << 8) >> 2 * probe & 3
+        word &= len(self.bits) - 1
+        at = self.bits[word] >> probe & 1
+        if is_new and not at:
+            self.bits[word] |= 1 << probe
+            self._set += 1
+        return at
 
     def rate(self) -> float:
         """Return the probability, 0 to 1, that the filter takes an identifier it was never given."""
