@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cxhost.publisher import server
 from cxhost.publisher.levels import AlertLevel, level_label
+from cxhost.publisher.logs import log_to_stderr
+from cxhost.publisher.schedule import scheduled
 from cxhost.publisher.service import Publisher, PublisherError, SettingsError
 from cxhost.publisher.tls import TlsFiles, make_localhost_tls
 
@@ -186,26 +188,29 @@ def status(directory: Directory, as_json: Json = False) -> None:
 @app.command()
 def serve(
     directory: Directory,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8443,
-    certificate: Annotated[Path | None, typer.Option(help="PEM chain for HTTPS.")] = None,
-    key: Annotated[Path | None, typer.Option(help="PEM key of that certificate.")] = None,
+    host: Annotated[str | None, typer.Option(help="Listen here instead of listen_host.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Instead of listen_port; 0 takes a free one.")
+    ] = None,
+    schedule: Annotated[bool, typer.Option(help="Publish on time, too.")] = True,
 ) -> None:
-    """Answer over HTTPS until interrupted.
+    """Answer over HTTPS and publish on time, until interrupted; requests under way are finished.
 
-    Without --certificate and --key it makes a throw-away certificate for localhost, for trying things out.
+    Addresses, certificate and times are in DIR/publisher.toml. Without tls_certificate and tls_key there it
+    makes a throw-away certificate for localhost, for trying things out.
 
-    Example: cxbadge publisher serve ruritania --host 0.0.0.0 --port 443 --certificate tls.pem --key tls.key
+    Example: cxbadge publisher serve ruritania --port 8443
     """
     with _opened(directory) as publisher:
-        if (certificate is None) != (key is None):
-            raise PublisherError("--certificate and --key go together")
-        if certificate is None or key is None:
+        chosen = publisher.settings
+        if chosen.tls_certificate:
+            tls = TlsFiles(directory / chosen.tls_certificate, directory / chosen.tls_key)
+        else:
             tls = make_localhost_tls(directory / "tls")
             typer.echo(f"Throw-away certificate: clients must trust {tls.ca}", err=True)
-        else:
-            tls = TlsFiles(certificate, key)
-        listener = server.listen(host, port)
-        typer.echo(f"Listening on {host}, port {listener.getsockname()[1]}")
+        listener = server.listen(host or chosen.listen_host, chosen.listen_port if port is None else port)
+        log_to_stderr()
+        typer.echo(f"Listening on {':'.join(map(str, listener.getsockname()[:2]))}")
         sys.stdout.flush()
-        server.run(publisher, tls, listener)
+        with scheduled(publisher) if schedule else nullcontext():
+            server.run(publisher, tls, listener)

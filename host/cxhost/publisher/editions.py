@@ -7,6 +7,7 @@ publish.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from cxhost.publisher.publication import Groups, Listing, encode, group
 from cxhost.publisher.settings import Settings
 from cxhost.publisher.signing import Signer
 
+_log = logging.getLogger(__name__)
 FULL = "pub/full"
 OWN = "pub/own"
 
@@ -62,14 +64,31 @@ class Editions:
 
     def publish(self) -> Published:
         """Sign and write a new edition of every file; return it. Stopped anywhere, it loses nothing."""
+        edition = self._publish(only_if_due=False)
+        if edition is None:
+            raise AssertionError("not asked whether it is due")
+        return edition
+
+    def publish_if_due(self) -> Published | None:
+        """Publish if badges may already look for a newer edition than the last one; else return None."""
+        return self._publish(only_if_due=True)
+
+    def _publish(self, only_if_due: bool) -> Published | None:
         with Session(self._engine) as session, session.begin():
-            published_at = self._next_time(session)
+            row = session.get_one(Edition, 1, with_for_update=True)
+            if (
+                only_if_due
+                and row.published_at is not None
+                and self._clock() < self._earliest(row.published_at)
+            ):
+                return None
+            published_at = self._next_time(row)
             _record_changes(session, published_at, published_at - self._settings.keep)
             groups = _listed(session)
         edition = Published(
             published_at=published_at,
-            next_update_not_before=published_at + timedelta(minutes=self._settings.earliest_update_minutes),
-            next_update_not_after=published_at + timedelta(minutes=self._settings.interval_minutes),
+            next_update_not_before=self._earliest(published_at),
+            next_update_not_after=self._latest(published_at),
             counts={key: len(seeds) for key, seeds in groups.items()},
         )
         documents = {
@@ -78,6 +97,7 @@ class Editions:
         }
         self._write(edition, documents)
         edition.files.update({path: len(document) for path, document in documents.items()})
+        _log.info("published", extra={"fields": {"at": published_at, "seeds": sum(edition.counts.values())}})
         return edition
 
     def last(self) -> tuple[datetime | None, datetime | None]:
@@ -86,14 +106,19 @@ class Editions:
             row = session.get_one(Edition, 1)
             return row.published_at, row.next_update_not_after
 
-    def _next_time(self, session: Session) -> datetime:
+    def _earliest(self, published_at: datetime) -> datetime:
+        return published_at + timedelta(minutes=self._settings.earliest_update_minutes)
+
+    def _latest(self, published_at: datetime) -> datetime:
+        return published_at + timedelta(minutes=self._settings.interval_minutes)
+
+    def _next_time(self, row: Edition) -> datetime:
         """Fix the time of a new edition: now in whole seconds, and always later than the one before."""
-        row = session.get_one(Edition, 1, with_for_update=True)
         now = self._clock().replace(microsecond=0)
         if row.published_at is not None and now <= row.published_at:
             now = row.published_at + timedelta(seconds=1)
         row.published_at = now
-        row.next_update_not_after = now + timedelta(minutes=self._settings.interval_minutes)
+        row.next_update_not_after = self._latest(now)
         return now
 
     def _document(self, edition: Published, groups: Groups, aggregated: bool) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -59,7 +61,7 @@ def _server(publisher: Publisher, tls: TlsFiles) -> uvicorn.Server:
             lifespan="off",
             access_log=False,  # addresses of people who report are nobody's business
             server_header=False,
-            log_level="warning",
+            log_config=None,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=10,
         )
@@ -68,8 +70,18 @@ def _server(publisher: Publisher, tls: TlsFiles) -> uvicorn.Server:
 
 def run(publisher: Publisher, tls: TlsFiles, listener: socket.socket) -> None:
     """Answer on ``listener`` until SIGINT or SIGTERM; requests under way are finished first."""
-    with listener:
-        _server(publisher, tls).run(sockets=[listener])
+    # uvicorn stops on these, and then raises them again: by then all is done.
+    before = {one: signal.signal(one, _ignore) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with listener:
+            _server(publisher, tls).run(sockets=[listener])
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Let a signal pass."""
 
 
 @contextmanager

@@ -182,6 +182,10 @@ class Publisher:
         """Sign and write a new edition of the publication."""
         return self._editions.publish()
 
+    def publish_if_due(self) -> Published | None:
+        """Publish if badges may look for a newer edition by now; None if not. For schedules."""
+        return self._editions.publish_if_due()
+
     def status(self) -> dict[str, Any]:
         """Return numbers for operators: codes, seeds by published level, what waits, the last edition."""
         with Session(self._engine) as session, session.begin():

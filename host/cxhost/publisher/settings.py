@@ -53,6 +53,10 @@ class Settings:
     earliest_update_minutes: int = 30
     max_report_bytes: int = 256 * 1024
     max_report_seeds: int = 512
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 8443
+    tls_certificate: str = ""
+    tls_key: str = ""
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -63,6 +67,10 @@ class Settings:
                 raise SettingsError(f"{one.name}: must be 1 or more")
         if not self.name.strip() or not self.name.isprintable():
             raise SettingsError("name: must not be blank; it is what owners see")
+        if self.listen_port > 65535:
+            raise SettingsError("listen_port: must be 65535 or less")
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise SettingsError("tls_certificate and tls_key: give both or none")
         if self.earliest_update_minutes >= self.interval_minutes:
             raise SettingsError("earliest_update_minutes: must be less than interval_minutes")
         check_url("url", self.url)

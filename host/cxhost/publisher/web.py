@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from cxhost.publisher import editions
 from cxhost.publisher.service import Publisher
 from cxhost.reports import Reason, ReportRefused
 
+_log = logging.getLogger(__name__)
 _BODY_TIMEOUT_S = 30
 _CHUNK = 64 * 1024
 # How much of a body that is too large is still taken in, times the limit: many clients read no answer before.
@@ -73,11 +75,13 @@ class _Site:
         try:
             body = await asyncio.wait_for(_read(request, limit), _BODY_TIMEOUT_S)
             accepted = await run_in_threadpool(self._publisher.accept_report, body)
+            _log.info("report accepted", extra={"fields": {"seeds": accepted.seeds}})
         except (asyncio.TimeoutError, TimeoutError):
             raise HTTPException(408, "The report did not arrive in time.") from None
         except ClientDisconnect:
             raise HTTPException(400, "The report broke off.") from None
         except ReportRefused as refused:
+            _log.info("report refused", extra={"fields": {"reason": refused.reason.value}})
             status = _STATUS.get(refused.reason, _BAD_REPORT)
             headers = {"CX-Reason": refused.reason.value}
             if refused.reason is Reason.TOO_LARGE:
@@ -109,6 +113,7 @@ class _Site:
 
     async def busy(self, request: Request, error: Exception) -> Response:
         """Say that the database cannot be reached now; nothing was accepted."""
+        _log.error("database unreachable")
         return self.page(503, "Please try again", "The server is busy.", {"Retry-After": "60"})
 
 

@@ -380,3 +380,15 @@ def test_clock_without_a_zone_is_refused(tmp_path):
     clock.now = clock.now.replace(tzinfo=None)
     with pytest.raises(PublisherError, match="zone"):
         Publisher.create(tmp_path / "new", NAME, "https://health.example/cx.json", clock)
+
+
+def test_publish_if_due(publisher, clock):
+    first = publisher.publish_if_due()
+    assert first is not None
+    clock.pass_time(minutes=29, seconds=59)
+    assert publisher.publish_if_due() is None
+    clock.pass_time(seconds=1)
+    second = publisher.publish_if_due()
+    assert second is not None
+    assert second.published_at == clock.now.replace(microsecond=0)
+    assert second.published_at < first.next_update_not_after
