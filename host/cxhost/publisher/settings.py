@@ -41,7 +41,10 @@ def check_url(name: str, url: str) -> str:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that can be set, with the worked values of the CX specification as defaults."""
+    """Everything that can be set, with the worked values of the CX specification as defaults.
+
+    ``wrong_codes_*``: how many wrong codes are answered in ten minutes before clients are told to wait.
+    """
 
     name: str
     url: str
@@ -53,6 +56,8 @@ class Settings:
     earliest_update_minutes: int = 30
     max_report_bytes: int = 256 * 1024
     max_report_seeds: int = 512
+    wrong_codes_per_address: int = 20
+    wrong_codes_overall: int = 2000
     listen_host: str = "127.0.0.1"
     listen_port: int = 8443
     tls_certificate: str = ""

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import html
 import logging
+import math
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +24,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from cxhost.publisher import editions
+from cxhost.publisher.ratelimit import LeakyBucket, subscriber
 from cxhost.publisher.service import Publisher
 from cxhost.reports import Reason, ReportRefused
 
@@ -31,14 +34,8 @@ _CHUNK = 64 * 1024
 # How much of a body that is too large is still taken in, times the limit: many clients read no answer before.
 _DRAIN = 4
 _REPORT_TYPE = "application/octet-stream"
-_STATUS = {
-    Reason.TOO_LARGE: 413,
-    Reason.WRONG_NAME: 403,
-    Reason.CODE_MISTYPED: 403,
-    Reason.CODE_UNKNOWN: 403,
-    Reason.CODE_EXPIRED: 403,
-    Reason.CODE_USED: 403,
-}
+_WRONG_CODE = {Reason.CODE_MISTYPED, Reason.CODE_UNKNOWN, Reason.CODE_EXPIRED, Reason.CODE_USED}
+_STATUS = {Reason.TOO_LARGE: 413, Reason.WRONG_NAME: 403} | dict.fromkeys(_WRONG_CODE, 403)
 _BAD_REPORT = 400
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -57,8 +54,18 @@ _HEADERS = {
 class _Site:
     """The answers, for one publisher."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, now: Callable[[], float]) -> None:
         self._publisher = publisher
+        self._wrong_here = LeakyBucket(publisher.settings.wrong_codes_per_address, now)
+        self._wrong_overall = LeakyBucket(publisher.settings.wrong_codes_overall, now)
+
+    def _wait_s(self, client: str) -> int:
+        """Return how many seconds this client must wait before it may try another code; 0 if it may now."""
+        return math.ceil(max(self._wrong_here.wait_s(client), self._wrong_overall.wait_s("")))
+
+    def _count_wrong(self, client: str) -> None:
+        self._wrong_here.add(client)
+        self._wrong_overall.add("")
 
     def page(self, status: int, title: str, text: str, headers: dict[str, str] | None = None) -> HTMLResponse:
         """Return a page for the owner. A report's contents are never shown again."""
@@ -71,9 +78,12 @@ class _Site:
         """Take a Seed Report."""
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _REPORT_TYPE:
             raise HTTPException(415, f"A report is sent as {_REPORT_TYPE}.")
+        client = subscriber(request.client.host if request.client else "")
         limit = self._publisher.settings.max_report_bytes
         try:
             body = await asyncio.wait_for(_read(request, limit), _BODY_TIMEOUT_S)
+            if wait_s := self._wait_s(client):
+                raise HTTPException(429, "Too many wrong codes: please wait.", {"Retry-After": str(wait_s)})
             accepted = await run_in_threadpool(self._publisher.accept_report, body)
             _log.info("report accepted", extra={"fields": {"seeds": accepted.seeds}})
         except (asyncio.TimeoutError, TimeoutError):
@@ -82,6 +92,8 @@ class _Site:
             raise HTTPException(400, "The report broke off.") from None
         except ReportRefused as refused:
             _log.info("report refused", extra={"fields": {"reason": refused.reason.value}})
+            if refused.reason in _WRONG_CODE:
+                self._count_wrong(client)
             status = _STATUS.get(refused.reason, _BAD_REPORT)
             headers = {"CX-Reason": refused.reason.value}
             if refused.reason is Reason.TOO_LARGE:
@@ -157,9 +169,9 @@ def _file_response(path: Path, media_type: str, request: Request) -> Response | 
     return StreamingResponse(chunks(), headers=headers, media_type=media_type)
 
 
-def build_app(publisher: Publisher) -> Starlette:
-    """Return the web application of ``publisher``."""
-    site, settings = _Site(publisher), publisher.settings
+def build_app(publisher: Publisher, now: Callable[[], float] = time.monotonic) -> Starlette:
+    """Return the web application of ``publisher``. ``now``: seconds for the limits on guessing."""
+    site, settings = _Site(publisher, now), publisher.settings
     files = [
         (settings.url, publisher.descriptor_file, "application/json"),
         (settings.link(editions.FULL), publisher.public / editions.FULL, "application/cms"),
