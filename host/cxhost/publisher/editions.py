@@ -8,25 +8,30 @@ publish.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, func, or_, select, update
+from sqlalchemy import Engine, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from cxhost.asn1 import PUBLICATION_OID
-from cxhost.publisher.database import Code, Edition, Seed
+from cxhost.publisher.database import Claim, Code, Edition, Seed
 from cxhost.publisher.files import write_atomic
 from cxhost.publisher.levels import AlertLevel
-from cxhost.publisher.publication import Groups, Listing, encode, group
+from cxhost.publisher.publication import Groups, Listing, cut_offs, encode, group, partial_name, update_names
 from cxhost.publisher.settings import Settings
 from cxhost.publisher.signing import Signer
 
 _log = logging.getLogger(__name__)
 FULL = "pub/full"
 OWN = "pub/own"
+PARTIAL = re.compile(r"[0-9]{10}")
+# Expiry is told by partial files for a day; a case set to expired by hand may be taken back for as long.
+_REMEMBER_EXPIRED = timedelta(days=3)
 
 
 @dataclass(frozen=True)
@@ -85,18 +90,24 @@ class Editions:
             published_at = self._next_time(row)
             _record_changes(session, published_at, published_at - self._settings.keep)
             groups = _listed(session)
+            changes = {cut_off: _changed(session, cut_off) for cut_off in cut_offs(published_at)}
+            _forget(session, published_at - _REMEMBER_EXPIRED)
         edition = Published(
             published_at=published_at,
             next_update_not_before=self._earliest(published_at),
             next_update_not_after=self._latest(published_at),
             counts={key: len(seeds) for key, seeds in groups.items()},
         )
+        links = [self._settings.link(f"pub/{name}") for name in update_names(published_at)]
         documents = {
-            self._folder / name: self._document(edition, groups, aggregated)
-            for name, aggregated in ((FULL, True), (OWN, False))
+            FULL: self._sign(edition, groups, update_urls=links),
+            OWN: self._sign(edition, groups, aggregated=False, update_urls=[self._settings.link(OWN)]),
         }
+        for cut_off, changed in changes.items():
+            document = self._sign(edition, changed, update_urls=links, excludes_published_before=cut_off)
+            documents[f"pub/{partial_name(cut_off)}"] = document
         self._write(edition, documents)
-        edition.files.update({path: len(document) for path, document in documents.items()})
+        edition.files.update({self._folder / name: len(document) for name, document in documents.items()})
         _log.info("published", extra={"fields": {"at": published_at, "seeds": sum(edition.counts.values())}})
         return edition
 
@@ -121,25 +132,27 @@ class Editions:
         row.next_update_not_after = self._latest(now)
         return now
 
-    def _document(self, edition: Published, groups: Groups, aggregated: bool) -> bytes:
+    def _sign(self, edition: Published, groups: Groups, **different: Any) -> bytes:
         listing = Listing(
             zone=self._settings.url,
-            aggregated=aggregated,
             published_at=edition.published_at,
             next_update_not_before=edition.next_update_not_before,
             next_update_not_after=edition.next_update_not_after,
             groups=groups,
-            update_urls=[self._settings.link(FULL if aggregated else OWN)],
+            **different,
         )
         return self._signer.sign(encode(listing), PUBLICATION_OID)
 
-    def _write(self, edition: Published, documents: dict[Path, bytes]) -> None:
-        """Write the files, unless a later edition exists: it holds all of this one."""
+    def _write(self, edition: Published, documents: dict[str, bytes]) -> None:
+        """Write the files and delete older partial ones, unless a later edition exists and holds all this."""
         with Session(self._engine) as session, session.begin():
             row = session.get_one(Edition, 1, with_for_update=True)
             if row.published_at == edition.published_at:
-                for path, document in documents.items():
-                    write_atomic(path, document)
+                for name, document in documents.items():
+                    write_atomic(self._folder / name, document)
+                for path in (self._folder / FULL).parent.iterdir():
+                    if PARTIAL.fullmatch(path.name) and f"pub/{path.name}" not in documents:
+                        path.unlink(missing_ok=True)
 
 
 def _record_changes(session: Session, now: datetime, oldest: datetime) -> None:
@@ -164,6 +177,22 @@ def _listed(session: Session) -> Groups:
     columns = select(Seed.published_level, Seed.generator_type, Seed.value)
     rows = session.execute(columns.where(Seed.published_level != int(AlertLevel.EXPIRED)))
     return group((level, generator_type, value) for level, generator_type, value in rows if level is not None)
+
+
+def _changed(session: Session, cut_off: datetime) -> Groups:
+    """Return every seed whose level changed at ``cut_off`` or later, those that expired included."""
+    columns = select(Seed.published_level, Seed.generator_type, Seed.value)
+    rows = session.execute(columns.where(Seed.changed_at >= cut_off))
+    return group((level, generator_type, value) for level, generator_type, value in rows if level is not None)
+
+
+def _forget(session: Session, before: datetime) -> None:
+    """Delete what nobody needs to be told any more: seeds that expired before, and who claimed them."""
+    gone = select(Seed.id).where(
+        Seed.published_level == int(AlertLevel.EXPIRED), Seed.changed_at < before, Seed.reported_at < before
+    )
+    session.execute(delete(Claim).where(Claim.seed_id.in_(gone)))
+    session.execute(delete(Seed).where(Seed.id.in_(gone)).execution_options(synchronize_session=False))
 
 
 def waiting(session: Session) -> int:

@@ -6,7 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cxhost import asn1
 
@@ -18,13 +18,35 @@ class Listing:
     """One publication before it is signed. ``groups``: (alert level, generator type) to its seeds."""
 
     zone: str
-    aggregated: bool
     published_at: datetime
     next_update_not_before: datetime
     next_update_not_after: datetime
     groups: Groups = field(repr=False)
     update_urls: Sequence[str]
+    aggregated: bool = True
     excludes_published_before: datetime | None = None
+
+
+def cut_offs(published_at: datetime) -> list[datetime]:
+    """Return the cut-offs of the partial files of an edition, the latest first, each once.
+
+    The start of this hour, of the hour before and of this day, in UTC: the worked policy of the specification
+    for static files. A badge follows the first link of what it has, and finds the smallest file without a gap.
+    """
+    hour = published_at.replace(minute=0, second=0, microsecond=0)
+    return sorted({hour, hour - timedelta(hours=1), hour.replace(hour=0)}, reverse=True)
+
+
+def partial_name(cut_off: datetime) -> str:
+    """Return the file name of the partial publication with that cut-off, ten digits."""
+    return cut_off.strftime("%Y%m%d%H")
+
+
+def update_names(published_at: datetime) -> list[str]:
+    """Return where a holder of this edition looks next, the best first: this hour's, this day's, full."""
+    hour = published_at.replace(minute=0, second=0, microsecond=0)
+    names = [partial_name(hour), partial_name(hour.replace(hour=0)), "full"]
+    return list(dict.fromkeys(names))
 
 
 def group(rows: Iterable[tuple[int, int, bytes]]) -> Groups:

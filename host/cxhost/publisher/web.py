@@ -33,6 +33,7 @@ _BODY_TIMEOUT_S = 30
 _CHUNK = 64 * 1024
 # How much of a body that is too large is still taken in, times the limit: many clients read no answer before.
 _DRAIN = 4
+_PUBLICATION_TYPE = "application/cms"
 _REPORT_TYPE = "application/octet-stream"
 _WRONG_CODE = {Reason.CODE_MISTYPED, Reason.CODE_UNKNOWN, Reason.CODE_EXPIRED, Reason.CODE_USED}
 _STATUS = {Reason.TOO_LARGE: 413, Reason.WRONG_NAME: 403} | dict.fromkeys(_WRONG_CODE, 403)
@@ -117,6 +118,14 @@ class _Site:
 
         return serve
 
+    async def partial(self, request: Request) -> Response:
+        """Serve a partial publication, by the ten digits of its cut-off."""
+        name = request.path_params["name"]
+        if not editions.PARTIAL.fullmatch(name):
+            raise HTTPException(404, "There is nothing here.")
+        path = self._publisher.publication_file.with_name(name)
+        return await self.file(path, _PUBLICATION_TYPE)(request)
+
     async def failed(self, request: Request, error: Exception) -> Response:
         """Say what is wrong with a request."""
         status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
@@ -174,10 +183,11 @@ def build_app(publisher: Publisher, now: Callable[[], float] = time.monotonic) -
     site, settings = _Site(publisher, now), publisher.settings
     files = [
         (settings.url, publisher.descriptor_file, "application/json"),
-        (settings.link(editions.FULL), publisher.public / editions.FULL, "application/cms"),
-        (settings.link(editions.OWN), publisher.public / editions.OWN, "application/cms"),
+        (settings.link(editions.FULL), publisher.public / editions.FULL, _PUBLICATION_TYPE),
+        (settings.link(editions.OWN), publisher.public / editions.OWN, _PUBLICATION_TYPE),
     ]
     routes = [Route(urlsplit(url).path or "/", site.file(path, kind)) for url, path, kind in files]
+    routes.append(Route(urlsplit(settings.link("pub/")).path + "{name}", site.partial))
     routes.append(Route(urlsplit(settings.link("report")).path, site.report, methods=["POST"]))
     handlers = {HTTPException: site.failed, OperationalError: site.busy}
     app = Starlette(routes=routes, exception_handlers=handlers)

@@ -62,12 +62,12 @@ def test_openssl_verifies_every_file(tmp_path, clock, key_kind):
     with Publisher.create(directory, NAME, url, clock, key_kind=key_kind) as publisher:
         publisher.accept_report(Owner(seeds=5).report(publisher.issue_code()))
         edition = publisher.publish()
-    assert len(edition.files) == 2
+    assert {path.name for path in edition.files} == {"full", "own", "2026041210", "2026041209", "2026041200"}
     for path in edition.files:
         content = openssl_verified(path, directory / "cert.pem")
         signed = PublicationData.load(content, strict=True).native
         assert signed["zone"] == url
-        assert signed["aggregated"] is (path.name == "full")
+        assert signed["aggregated"] is (path.name != "own")
         assert signed == publication_data(path.read_bytes()).native
 
 
@@ -88,7 +88,8 @@ def test_dates_of_a_publication(publisher, clock):
     assert data["next_update_not_before"] - data["published_at"] == timedelta(minutes=30)
     assert data["next_update_not_after"] - data["published_at"] == timedelta(hours=1)
     assert data["excludes_published_before"] is None
-    assert data["update_urls"] == [publisher.url.replace("cx.json", "pub/full")]
+    base = publisher.url.replace("cx.json", "pub/")
+    assert data["update_urls"] == [base + "2026041210", base + "2026041200", base + "full"]
     assert data["notifications"] == []
 
 

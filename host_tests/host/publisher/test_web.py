@@ -233,3 +233,13 @@ def test_busy_database_is_a_503(client, publisher, monkeypatch):
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
     assert "locked" not in answer.text
+
+
+def test_links_of_a_publication_lead_to_it(client, publisher):
+    publisher.publish()
+    data = publication_data(client.get("/pub/full").content).native
+    for url in data["update_urls"]:
+        linked = publication_data(client.get(url).content).native
+        assert linked["published_at"] == data["published_at"]
+    for name in ("1999010100", "20260412", "abcdefghij", "..%2fcx.json", "2026041210x"):
+        assert client.get("/pub/" + name).status_code == 404
