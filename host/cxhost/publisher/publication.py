@@ -30,8 +30,8 @@ class Listing:
 def cut_offs(published_at: datetime) -> list[datetime]:
     """Return the cut-offs of the partial files of an edition, the latest first, each once.
 
-    The start of this hour, of the hour before and of this day, in UTC: the worked policy of the specification
-    for static files. A badge follows the first link of what it has, and finds the smallest file without a gap.
+    The start of this hour, of the hour before and of this day, in UTC: the worked policy of the
+    specification for static files. A badge that follows its links finds the smallest file without a gap.
     """
     hour = published_at.replace(minute=0, second=0, microsecond=0)
     return sorted({hour, hour - timedelta(hours=1), hour.replace(hour=0)}, reverse=True)
