@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import report_builder as build
 from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import MetaData
 
 from cxhost.drbg import seed_value
 from cxhost.publisher import Publisher
+from cxhost.publisher.database import connect
 
 NAME = "Ruritania Health Service"
 
@@ -50,12 +51,19 @@ class Owner:
 
 
 def dump(publisher: Publisher) -> list[str]:
-    """Return everything in the database, to see whether something changed."""
-    connection = sqlite3.connect(publisher.directory / "publisher.db")
+    """Return everything in the database, row by row, to see whether something changed."""
+    engine = connect(publisher.settings.database_url(publisher.directory))
+    tables = MetaData()
     try:
-        return list(connection.iterdump())
+        with engine.connect() as connection:
+            tables.reflect(connection)
+            return [
+                f"{table.name}: {tuple(row)}"
+                for table in tables.sorted_tables
+                for row in sorted(connection.execute(table.select()), key=repr)
+            ]
     finally:
-        connection.close()
+        engine.dispose()
 
 
 def openssl_verified(document: Path, certificate: Path) -> bytes:

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cxhost.publisher import codes
-from cxhost.publisher.database import Claim, Code, Seed
+from cxhost.publisher.database import Claim, Code, Entry, Seed, transact
+from cxhost.publisher.levels import level_label
 from cxhost.publisher.settings import Settings
 from cxhost.reports import Reason, ReportedSeed, ReportRefused, verify_report
-
-# Two first reports of the same seed at the same moment: one of them is done again. More often means a fault.
-_ATTEMPTS = 3
 
 
 class UnknownCodeError(Exception):
@@ -48,6 +45,17 @@ class CodeState:
     seeds: int
 
 
+@dataclass(frozen=True)
+class AuditEntry:
+    """Who did what to which case, and when. ``case``: the number of the code, which tells nothing of it."""
+
+    at: datetime
+    operator: str
+    action: str
+    detail: str
+    case: int | None
+
+
 class Cases:
     """Every change that is not a publication. ``lookup_key``: the secret that codes are stored under."""
 
@@ -59,20 +67,21 @@ class Cases:
         self._settings = settings
         self._clock = clock
 
-    def issue(self, level: int, valid_for: timedelta, zone: str) -> str:
+    def issue(self, level: int, valid_for: timedelta, operator: str) -> str:
         """Store a fresh code and return it; it is not kept in clear and cannot be shown again."""
         now = self._clock()
         text = codes.new_code()
+        code = Code(
+            lookup=codes.lookup(self._key, text),
+            level=int(level),
+            zone=self._settings.url,
+            issued_at=now,
+            expires_at=now + valid_for,
+        )
         with Session(self._engine) as session, session.begin():
-            session.add(
-                Code(
-                    lookup=codes.lookup(self._key, text),
-                    level=int(level),
-                    zone=zone,
-                    issued_at=now,
-                    expires_at=now + valid_for,
-                )
-            )
+            session.add(code)
+            session.flush()
+            self._note(session, operator, "issue", level_label(level), code)
         return text
 
     def accept(self, der: bytes) -> AcceptedReport:
@@ -80,19 +89,29 @@ class Cases:
         report = verify_report(der, self._settings.limits)
         if report.publisher_name != self._settings.name:
             raise ReportRefused(Reason.WRONG_NAME, "The report is for another health authority.")
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with Session(self._engine) as session, session.begin():
-                    return self._take(session, report.challenge, report.seeds)
-            except IntegrityError:
-                if attempt == _ATTEMPTS:
-                    raise
-        raise AssertionError("not reached")
+        return transact(self._engine, lambda session: self._take(session, report.challenge, report.seeds))
 
-    def set_level(self, typed: str, level: int) -> None:
+    def set_level(self, typed: str, level: int, operator: str) -> None:
         """Give the case of this code another level, for the next publication; ``UnknownCodeError``."""
         with Session(self._engine) as session, session.begin():
-            self._known(session, typed).level = int(level)
+            code = self._known(session, typed)
+            change = f"{level_label(code.level)} to {level_label(level)}"
+            code.level = int(level)
+            self._note(session, operator, "level", change, code)
+
+    def audit(self, newest: int) -> list[AuditEntry]:
+        """Return the ``newest`` entries of the audit log, the latest first."""
+        query = select(Entry).order_by(Entry.id.desc()).limit(newest)
+        with Session(self._engine) as session, session.begin():
+            return [
+                AuditEntry(one.at, one.operator, one.action, one.detail, one.code_id)
+                for one in session.scalars(query)
+            ]
+
+    def _note(self, session: Session, operator: str, action: str, detail: str, code: Code) -> None:
+        session.add(
+            Entry(at=self._clock(), operator=operator[:100], action=action, detail=detail, code_id=code.id)
+        )
 
     def state(self, typed: str) -> CodeState:
         """Return what is known of a code; ``UnknownCodeError``."""
@@ -156,11 +175,9 @@ class Cases:
     def _take(self, session: Session, challenge: str, seeds: Sequence[ReportedSeed]) -> AcceptedReport:
         code = self._usable_code(session, challenge, seeds)
         now = self._clock()
-        distinct = {(one.generator_type, one.seed): one for one in seeds}
-        known = {
-            (seed.generator_type, seed.value): seed
-            for seed in session.scalars(select(Seed).where(Seed.value.in_({one.seed for one in seeds})))
-        }
+        distinct = {(one.generator_type, one.seed): one for one in sorted(seeds, key=lambda one: one.seed)}
+        rows = select(Seed).where(Seed.value.in_({one.seed for one in seeds})).order_by(Seed.value)
+        known = {(seed.generator_type, seed.value): seed for seed in session.scalars(rows.with_for_update())}
         claimed = set(session.scalars(select(Claim.seed_id).where(Claim.code_id == code.id)))
         new_seeds = 0
         for key, reported in distinct.items():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -63,6 +66,22 @@ def _print(as_json: bool, values: dict[str, Any], text: Callable[[], None]) -> N
         text()
 
 
+def _table(values: dict[str, Any]) -> None:
+    table = Table("", "", show_header=False)
+    for key, value in values.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        table.add_row(key.replace("_", " "), "-" if shown in (None, "") else _plain(shown))
+    Console().print(table)
+
+
+def _operator() -> str:
+    """Return who is at the keyboard, for the audit log."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 def _plain(value: object) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else str(value)
 
@@ -116,7 +135,7 @@ def code(
     with _opened(directory) as publisher:
         chosen = _level(level)
         life = None if hours is None else timedelta(hours=hours)
-        codes = [publisher.issue_code(chosen, life) for _ in range(count)]
+        codes = [publisher.issue_code(chosen, life, _operator()) for _ in range(count)]
     _print(as_json, {"codes": codes, "level": chosen.label}, lambda: typer.echo("\n".join(codes)))
 
 
@@ -135,8 +154,57 @@ def level(
     """
     with _opened(directory) as publisher:
         chosen = _level(new_level)
-        publisher.set_level(typed or typer.prompt("Code"), chosen)
+        publisher.set_level(typed or typer.prompt("Code"), chosen, _operator())
     _print(as_json, {"level": chosen.label}, lambda: typer.echo(f"The case is {chosen.label} now."))
+
+
+@app.command()
+def lookup(
+    directory: Directory,
+    typed: Annotated[
+        str | None, typer.Argument(help="The code; asked for if not given.", metavar="[CODE]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the state of a code: ready, used, expired or closed, its level and its dates.
+
+    Example: cxbadge publisher lookup ruritania 7K3M-9QXT-2HVD
+    """
+    with _opened(directory) as publisher:
+        state = publisher.code_state(typed or typer.prompt("Code"))
+    values = {**asdict(state), "level": level_label(state.level)}
+    _print(as_json, values, lambda: _table(values))
+
+
+@app.command()
+def audit(
+    directory: Directory,
+    newest: Annotated[int, typer.Option(min=1, help="How many entries, the latest first.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show who issued codes and changed cases.
+
+    Example: cxbadge publisher audit ruritania --newest 20
+    """
+    with _opened(directory) as publisher:
+        entries = [asdict(entry) for entry in publisher.audit(newest)]
+
+    def text() -> None:
+        for one in entries:
+            done = f"{one['action']} {one['detail']}, case {one['case']}"
+            typer.echo(f"{_plain(one['at'])}  {one['operator']}  {done}")
+
+    _print(as_json, {"entries": entries}, text)
+
+
+@app.command()
+def migrate(directory: Directory) -> None:
+    """Bring the database to this software's version. Back it up before, and stop the servers.
+
+    Example: cxbadge publisher migrate ruritania
+    """
+    with _errors():
+        typer.echo(f"The database has version {Publisher.migrate(directory)}")
 
 
 @app.command()
@@ -175,14 +243,7 @@ def status(directory: Directory, as_json: Json = False) -> None:
         values = publisher.status()
     values["seeds"] = {level_label(number): count for number, count in values["seeds"].items()}
 
-    def text() -> None:
-        table = Table("", "", show_header=False)
-        for key, value in values.items():
-            shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-            table.add_row(key.replace("_", " "), "-" if shown in (None, "") else _plain(shown))
-        Console().print(table)
-
-    _print(as_json, values, text)
+    _print(as_json, values, lambda: _table(values))
 
 
 @app.command()

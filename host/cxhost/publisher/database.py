@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     DateTime,
@@ -15,12 +17,19 @@ from sqlalchemy import (
     UniqueConstraint,
     create_engine,
     event,
+    inspect,
+    text,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+T = TypeVar("T")
 _BUSY_TIMEOUT_S = 30
+_ATTEMPTS = 4
+# The newest file of migrations/versions.
+VERSION = "0001"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -68,7 +77,7 @@ class Seed(Base):
     """A reported seed. The code that was issued last among those that claim it decides its level."""
 
     __tablename__ = "seeds"
-    __table_args__ = (UniqueConstraint("generator_type", "value"),)
+    __table_args__ = (UniqueConstraint("value", "generator_type", name="one_seed"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     generator_type: Mapped[int]
@@ -90,6 +99,19 @@ class Claim(Base):
     reported_at: Mapped[datetime]
 
 
+class Entry(Base):
+    """One line of the audit log: who did what to which case. Never a code, never a person who reports."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    operator: Mapped[str] = mapped_column(String(100))
+    action: Mapped[str] = mapped_column(String(20))
+    detail: Mapped[str] = mapped_column(String(200))
+    code_id: Mapped[int | None] = mapped_column(ForeignKey("codes.id"), index=True)
+
+
 class Edition(Base):
     """The newest publication, in one row that every server locks before it publishes."""
 
@@ -100,14 +122,23 @@ class Edition(Base):
     next_update_not_after: Mapped[datetime | None]
 
 
-def connect(url: str) -> Engine:
-    """Return an engine for ``url``. A transaction in SQLite takes its write lock at the start.
+def connect(address: str) -> Engine:
+    """Return an engine for a database URL; ``ValueError``, without the URL in it, if that is none.
 
-    Otherwise two that read first and write then would meet in an error that no waiting can solve.
+    A transaction in SQLite takes its write lock at the start: otherwise two that read first and write then
+    would meet in an error that no waiting can solve.
     """
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    try:
+        url = make_url(address)
+        if url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        if url.get_backend_name() != "sqlite":
+            return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    except (ArgumentError, NoSuchModuleError, ImportError):
+        raise ValueError(
+            "database: must be like sqlite:///publisher.db or postgresql://user@host/name"
+        ) from None
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:
@@ -123,8 +154,39 @@ def connect(url: str) -> Engine:
     return engine
 
 
-def create_tables(engine: Engine) -> None:
-    """Make all tables and the one row of ``edition`` in an empty database."""
-    Base.metadata.create_all(engine)
+def transact(engine: Engine, work: Callable[[Session], T]) -> T:
+    """Return what ``work`` returns, done in one transaction; done again if it met another one in its way.
+
+    That is: both put in the same row, or each waited for the other (SQLSTATE 40P01, 40001).
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            with Session(engine) as session, session.begin():
+                return work(session)
+        except IntegrityError:
+            continue
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) not in ("40P01", "40001"):
+                raise
+    with Session(engine) as session, session.begin():
+        return work(session)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database, empty or of any older version, to this version, all or nothing."""
+    from alembic import command
+    from alembic.config import Config  # half a second that only this needs
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
-        connection.execute(Edition.__table__.insert().values(id=1))  # type: ignore[attr-defined]
+        config.attributes["connection"] = connection
+        command.upgrade(config, VERSION)
+
+
+def version(engine: Engine) -> str | None:
+    """Return the version of the database's tables, None if there are none."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.scalar(text("SELECT version_num FROM alembic_version"))

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from cxhost.asn1 import PUBLICATION_OID
-from cxhost.publisher.database import Claim, Code, Edition, Seed
+from cxhost.publisher.database import Claim, Code, Edition, Seed, transact
 from cxhost.publisher.files import write_atomic
 from cxhost.publisher.levels import AlertLevel
 from cxhost.publisher.publication import Groups, Listing, cut_offs, encode, group, partial_name, update_names
@@ -79,19 +79,10 @@ class Editions:
         return self._publish(only_if_due=True)
 
     def _publish(self, only_if_due: bool) -> Published | None:
-        with Session(self._engine) as session, session.begin():
-            row = session.get_one(Edition, 1, with_for_update=True)
-            if (
-                only_if_due
-                and row.published_at is not None
-                and self._clock() < self._earliest(row.published_at)
-            ):
-                return None
-            published_at = self._next_time(row)
-            _record_changes(session, published_at, published_at - self._settings.keep)
-            groups = _listed(session)
-            changes = {cut_off: _changed(session, cut_off) for cut_off in cut_offs(published_at)}
-            _forget(session, published_at - _REMEMBER_EXPIRED)
+        content = transact(self._engine, lambda session: self._collect(session, only_if_due))
+        if content is None:
+            return None
+        published_at, groups, changes = content
         edition = Published(
             published_at=published_at,
             next_update_not_before=self._earliest(published_at),
@@ -110,6 +101,20 @@ class Editions:
         edition.files.update({self._folder / name: len(document) for name, document in documents.items()})
         _log.info("published", extra={"fields": {"at": published_at, "seeds": sum(edition.counts.values())}})
         return edition
+
+    def _collect(
+        self, session: Session, only_if_due: bool
+    ) -> tuple[datetime, Groups, dict[datetime, Groups]] | None:
+        """Fix an edition's time and what is in it: all seeds, and by cut-off those that changed since."""
+        row = session.get_one(Edition, 1, with_for_update=True)
+        last = row.published_at
+        if only_if_due and last is not None and self._clock() < self._earliest(last):
+            return None
+        published_at = self._next_time(row)
+        _record_changes(session, published_at, published_at - self._settings.keep)
+        changes = {cut_off: _changed(session, cut_off) for cut_off in cut_offs(published_at)}
+        _forget(session, published_at - _REMEMBER_EXPIRED)
+        return published_at, _listed(session), changes
 
     def last(self) -> tuple[datetime | None, datetime | None]:
         """Return ``publishedAt`` and ``nextUpdateNotAfter`` of the newest edition, None before the first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -11,10 +12,11 @@ from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from cxhost.publisher import database, editions, settings, signing
-from cxhost.publisher.cases import AcceptedReport, Cases, CodeState, UnknownCodeError
+from cxhost.publisher.cases import AcceptedReport, AuditEntry, Cases, CodeState, UnknownCodeError
 from cxhost.publisher.database import Code, Seed
 from cxhost.publisher.editions import Editions, Published
 from cxhost.publisher.files import write_atomic
@@ -23,6 +25,7 @@ from cxhost.publisher.settings import Settings, SettingsError
 
 KEY_FILE, CERTIFICATE_FILE, CODE_KEY_FILE = "key.pem", "cert.pem", "code.key"
 DESCRIPTOR_FILE = "cx.json"
+LOCAL_OPERATOR = "local"
 _PUBLIC = "public"
 _CODE_KEY_LEN = 32
 
@@ -39,6 +42,15 @@ def utc_now() -> datetime:
 def _require_zone(clock: Callable[[], datetime]) -> None:
     if clock().tzinfo is None:
         raise PublisherError("the clock tells no time zone; give it one, best UTC")
+
+
+def _empty(directory: Path) -> None:
+    """Remove everything in a directory that was empty before."""
+    for path in directory.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def descriptor(settings: Settings, certificate_pem: bytes) -> dict[str, Any]:
@@ -92,15 +104,33 @@ class Publisher:
         if any(directory.iterdir()):
             raise PublisherError(f"{directory}: not empty; choose another directory")
         directory.chmod(0o700)
+        try:
+            return cls._fill(directory, chosen, key_kind, clock)
+        except BaseException as error:
+            _empty(directory)
+            if isinstance(error, SQLAlchemyError):
+                raise PublisherError(f"database: cannot be used: {type(error).__name__}") from None
+            if isinstance(error, ValueError):
+                raise PublisherError(str(error)) from None
+            raise
+
+    @classmethod
+    def _fill(
+        cls, directory: Path, chosen: Settings, key_kind: str, clock: Callable[[], datetime]
+    ) -> Publisher:
+        engine = database.connect(chosen.database_url(directory.resolve()))
+        try:
+            database.migrate(engine)
+        except SQLAlchemyError:
+            engine.dispose()
+            raise
         key = signing.new_key(key_kind)
-        certificate = signing.certificate_pem(signing.self_signed(key, name, clock()))
+        certificate = signing.certificate_pem(signing.self_signed(key, chosen.name, clock()))
         write_atomic(directory / KEY_FILE, signing.key_pem(key), 0o600)
         write_atomic(directory / CODE_KEY_FILE, secrets.token_bytes(_CODE_KEY_LEN), 0o600)
         write_atomic(directory / CERTIFICATE_FILE, certificate)
         text = json.dumps(descriptor(chosen, certificate), indent=2, ensure_ascii=False) + "\n"
         write_atomic(directory / _PUBLIC / DESCRIPTOR_FILE, text.encode())
-        engine = database.connect(chosen.database_url(directory.resolve()))
-        database.create_tables(engine)
         write_atomic(directory / settings.FILE_NAME, settings.to_toml(chosen).encode())
         return cls(directory, chosen, engine, clock)
 
@@ -110,9 +140,33 @@ class Publisher:
         chosen = settings.load(directory)
         _require_zone(clock)
         try:
-            return cls(directory, chosen, database.connect(chosen.database_url(directory.resolve())), clock)
+            engine = database.connect(chosen.database_url(directory.resolve()))
+        except ValueError as error:
+            raise PublisherError(str(error)) from None
+        try:
+            version = database.version(engine)
+            if version != database.VERSION:
+                raise PublisherError(
+                    f"the database has version {version or 'none'}, this software needs {database.VERSION}; "
+                    f"back it up, then: cxbadge publisher migrate {directory}"
+                )
+            return cls(directory, chosen, engine, clock)
         except (OSError, ValueError) as error:
+            engine.dispose()
             raise PublisherError(f"{directory}: {error}") from None
+        except (PublisherError, SQLAlchemyError):
+            engine.dispose()
+            raise
+
+    @staticmethod
+    def migrate(directory: Path) -> str:
+        """Bring the database of ``directory`` to this software's version, and return that version."""
+        engine = database.connect(settings.load(directory).database_url(directory.resolve()))
+        try:
+            database.migrate(engine)
+        finally:
+            engine.dispose()
+        return database.VERSION
 
     def close(self) -> None:
         """Let go of the database."""
@@ -152,24 +206,37 @@ class Publisher:
         return self.public / editions.FULL
 
     def issue_code(
-        self, level: int = AlertLevel.DIAGNOSED, valid_for: timedelta | None = None, zone: str | None = None
+        self,
+        level: int = AlertLevel.DIAGNOSED,
+        valid_for: timedelta | None = None,
+        operator: str = LOCAL_OPERATOR,
     ) -> str:
-        """Return a fresh confirmation code, in groups. ``valid_for``: 24 h unless set otherwise."""
+        """Return a fresh confirmation code, in groups. ``valid_for``: 24 h unless set otherwise.
+
+        ``operator``: who issues it, for the audit log.
+        """
         life = self.settings.code_life if valid_for is None else valid_for
         if life <= timedelta(0):
             raise PublisherError("a code must be valid for more than no time")
-        return self._cases.issue(level, life, zone or self.url)
+        return self._cases.issue(level, life, operator)
 
     def accept_report(self, der: bytes) -> AcceptedReport:
         """Take a Seed Report, all of it or none; ``ReportRefused`` carries the ``reason``."""
         return self._cases.accept(der)
 
-    def set_level(self, code: str, level: int) -> None:
-        """Change the level of the case that this code opened; visible with the next publication."""
+    def set_level(self, code: str, level: int, operator: str = LOCAL_OPERATOR) -> None:
+        """Change the level of the case that this code opened; visible with the next publication.
+
+        ``operator``: who does it, for the audit log. ``PublisherError`` for a code that is not known.
+        """
         try:
-            self._cases.set_level(code, level)
+            self._cases.set_level(code, level, operator)
         except UnknownCodeError as error:
             raise PublisherError(str(error)) from None
+
+    def audit(self, newest: int = 100) -> list[AuditEntry]:
+        """Return the newest entries of the audit log, the latest first."""
+        return self._cases.audit(newest)
 
     def code_state(self, code: str) -> CodeState:
         """Return what is known of a code; ``PublisherError`` if nothing is."""
@@ -211,6 +278,7 @@ class Publisher:
 
 __all__ = [
     "AcceptedReport",
+    "AuditEntry",
     "CodeState",
     "Published",
     "Publisher",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from postgres_server import PostgresServer
 from publisher_support import NAME, Clock
 
 from cxhost.publisher import Publisher, listen, make_localhost_tls, serve
@@ -25,9 +26,23 @@ def listener():
 
 
 @pytest.fixture
-def publisher(tmp_path: Path, clock: Clock, listener) -> Iterator[Publisher]:
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database; SQLite unless a test is parametrized with ``postgresql``."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return "sqlite:///publisher.db"
+    return request.getfixturevalue("postgresql").new_database()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def publisher(tmp_path: Path, clock: Clock, listener, database: str) -> Iterator[Publisher]:
     url = f"https://localhost:{listener.getsockname()[1]}/cx.json"
-    with Publisher.create(tmp_path / "ruritania", NAME, url, clock) as made:
+    with Publisher.create(tmp_path / "ruritania", NAME, url, clock, database=database) as made:
         yield made
 
 

@@ -43,7 +43,7 @@ def directory(tmp_path: Path) -> Path:
 
 def test_help_has_examples():
     listed = run("--help").stdout
-    for command in ("init", "code", "level", "publish", "status", "serve"):
+    for command in ("init", "code", "level", "lookup", "audit", "migrate", "publish", "status", "serve"):
         assert command in listed
         shown = run(command, "--help")
         assert shown.exit_code == 0
@@ -63,6 +63,29 @@ def test_code_publish_status(directory):
     assert (status["codes_issued"], status["codes_used"]) == (21, 0)
     assert status["published_at"] == edition["published_at"]
     assert NAME in run("status", directory).stdout
+
+
+def test_lookup_and_audit(directory):
+    code = printed("code", directory)["codes"][0]
+    state = printed("lookup", directory, code.lower())
+    assert (state["state"], state["level"], state["used_at"]) == ("ready", "diagnosed", None)
+    assert "ready" in run("lookup", directory, stdin=code + "\n").stdout
+    printed("level", directory, "symptomatic", code)
+    entries = printed("audit", directory)["entries"]
+    assert [(one["action"], one["detail"]) for one in entries] == [
+        ("level", "diagnosed to symptomatic"),
+        ("issue", "diagnosed"),
+    ]
+    assert len({one["case"] for one in entries}) == 1
+    assert code not in run("audit", directory).stdout
+    assert run("audit", directory, "--newest", "1").stdout.count("case") == 1
+
+
+def test_migrate_changes_nothing_when_all_is_new(directory):
+    printed("code", directory)
+    done = run("migrate", directory)
+    assert (done.exit_code, "0001" in done.stdout) == (0, True)
+    assert printed("status", directory)["codes_issued"] == 1
 
 
 def test_level_by_argument_and_by_prompt(directory):
