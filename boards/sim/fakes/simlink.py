@@ -37,6 +37,8 @@ INPUT = const(4)
 # Why a badge starts (esp32: machine.reset_cause()), and the end that is none: the battery is gone.
 POWER_CUT = const(0)
 _WDT_RESET = const(3)
+# How a badge on a pseudo-terminal ends when it resets itself: this plus the cause.
+RESET_STATUS = const(64)
 
 _OUT_BYTES = const(768)
 _IN_BYTES = const(1280)
@@ -225,5 +227,7 @@ class RealTime:
         """Count nothing: a pseudo-terminal's badge has a full battery."""
 
     def end(self, cause, sleep_us=0):
-        """Reset the chip: the supervisor starts the badge again when the process ends."""
-        raise SystemExit
+        """Reset the chip: the supervisor starts the badge again when the process ends with this status."""
+        if sleep_us:
+            self._sleep_us(sleep_us)
+        raise SystemExit(RESET_STATUS + cause)

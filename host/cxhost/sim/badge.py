@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from cxhost.sim import wire
 from cxhost.sim.process import BadgeProcess
@@ -65,7 +65,7 @@ class SimulatedBadge:
         self.crashed: str | None = None
         self._sim = sim
         self._ticks_us = ticks_start_ms * 1000
-        self._lock = _lock(folder)
+        self._lock = lock_folder(folder)
         self._state = _State(starts=_load_starts(folder))
         self._process: BadgeProcess | None = None
         self._powered = False
@@ -390,7 +390,8 @@ def _heard(packet: Heard) -> bytes:
     return head + packet.payload
 
 
-def _lock(folder: Path):  # noqa: ANN202
+def lock_folder(folder: Path) -> TextIO:
+    """Return an open file that keeps other processes off the badge in ``folder``; SimulationError if one has it."""
     stream = (folder / "lock").open("w")
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -23,9 +23,9 @@ def fakes(board: Board) -> Path:
     return build_files(sources, board.march, ROOT / "build" / "mpy" / f"{board.name}-fakes")
 
 
-def command(board: Board) -> list[str]:
-    """Return the interpreter with the board's heap."""
-    return [interpreter(), "-X", f"heapsize={board.heap_bytes}"]
+def command(board: Board, *options: str) -> list[str]:
+    """Return the interpreter with the board's heap and ``options``."""
+    return [interpreter(), *options, "-X", f"heapsize={board.heap_bytes}"]
 
 
 def environment(fakes_folder: Path) -> dict[str, str]:

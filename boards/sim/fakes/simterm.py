@@ -1,0 +1,27 @@
+"""A simulated badge on a pseudo-terminal: the same fakes in real time, then MicroPython's own prompt.
+
+``micropython -i -m simterm FD FLASH NVS CAUSE MAC SKIP``: one byte goes to FD when the badge is ready to be
+talked to; SKIP is 1 where a raw REPL is waiting, in which case main.py does not run, as on a board.
+"""
+
+import gc
+import sys
+
+import simlink
+import simstart
+
+
+def main(arguments):
+    """Start the badge; what follows is the interpreter's prompt."""
+    ready = open(int(arguments[0]), "wb")
+    link = simlink.RealTime(b"", bytes.fromhex(arguments[4]), int(arguments[3]))
+    simstart.prepare(link, arguments[1], arguments[2])
+    gc.collect()
+    ready.write(b"r")
+    ready.close()
+    simstart.run("boot.py")
+    if arguments[5] == "0":
+        simstart.run("main.py")
+
+
+main(sys.argv[1:])

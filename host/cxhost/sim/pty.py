@@ -1,0 +1,202 @@
+"""A simulated badge on a pseudo-terminal, in real time: a serial port with MicroPython's own prompt behind it.
+
+Tools that talk to a board over a serial device (``mpremote``, a terminal program, ``cxbadge``) open the port
+as they open ``/dev/ttyUSB0``. The interpreter lies behind a second pseudo-terminal, whose line discipline turns
+Ctrl-C into SIGINT while a program runs; this module carries the bytes, starts the interpreter again when it
+ends, and restarts the badge when somebody opens the port, as the reset circuit of a development board does.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import subprocess
+import termios
+import threading
+import time
+import tty
+from pathlib import Path
+from types import TracebackType
+
+from cxhost.boards import load_board
+from cxhost.image import update_image
+from cxhost.sim import wire
+from cxhost.sim.badge import lock_folder, mac_address
+from cxhost.sim.process import command, environment, fakes
+
+_RESET_STATUS = 64
+_RAW, _FRIENDLY = 0x01, 0x02
+_PROMPT = b">>> "
+_START_S = 30.0
+_POLL_S = 0.05
+
+
+class PtyBadge:
+    """The badge in ``directory`` (made when missing, with an empty file system) on a pseudo-terminal.
+
+    ``port`` is the device to open. A context manager; ``run`` serves until ``stop`` is called, ``start`` does so
+    in a thread.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._board = load_board("sim")
+        self._fakes = fakes(self._board)
+        self._folder = Path(directory)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = lock_folder(self._folder)
+        self._flash, self._nvs = self._folder / "flash.img", self._folder / "nvs.bin"
+        if not self._flash.exists():
+            update_image(self._board, {}, self._flash)
+        self._nvs.touch()
+        self._port, slave = pty.openpty()
+        tty.setraw(slave)
+        self.port = os.ttyname(slave)
+        os.close(slave)
+        self._stop_read, self._stop_write = os.pipe()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._badge = -1
+        self._is_raw = False
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> PtyBadge:
+        self.start()
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Serve in a thread."""
+        self._thread = threading.Thread(target=self.run, name=f"badge on {self.port}")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End ``run``."""
+        os.write(self._stop_write, b"s")
+
+    def close(self) -> None:
+        """Stop, end the badge's process and give the folder back."""
+        if self._thread is not None:
+            self.stop()
+            self._thread.join()
+            self._thread = None
+        self._end()
+        for descriptor in (self._port, self._stop_read, self._stop_write):
+            os.close(descriptor)
+        self._lock.close()
+
+    def run(self) -> None:
+        """Carry bytes between the port and the badge until ``stop``."""
+        self._boot(wire.POWER_ON)
+        is_open = False
+        while True:
+            ready = select.select([self._stop_read, self._badge], [], [], 0 if is_open else _POLL_S)[0]
+            if self._stop_read in ready:
+                return
+            was_open, is_open = is_open, self._is_open()
+            if is_open and not was_open:
+                self._is_raw = False
+                self._boot(wire.POWER_ON)
+                continue
+            if is_open:
+                ready = select.select([self._stop_read, self._badge, self._port], [], [], _POLL_S)[0]
+                if self._port in ready:
+                    self._to_badge()
+            if self._badge in ready and not self._from_badge(is_open):
+                self._ended()
+
+    def _is_open(self) -> bool:
+        """Tell whether somebody has the port open: a pseudo-terminal without that reports a hang-up."""
+        poll = select.poll()
+        poll.register(self._port, 0)
+        return not any(events & select.POLLHUP for _, events in poll.poll(0))
+
+    def _to_badge(self) -> None:
+        try:
+            data = os.read(self._port, 4096)
+        except OSError:  # closed meanwhile
+            return
+        for byte in data:
+            if byte in (_RAW, _FRIENDLY):
+                self._is_raw = byte == _RAW
+        os.write(self._badge, data)
+
+    def _from_badge(self, is_open: bool) -> bool:
+        try:
+            data = os.read(self._badge, 4096)
+        except OSError:  # the process is gone
+            return False
+        if is_open and data:
+            os.write(self._port, data)
+        return bool(data)
+
+    def _ended(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        status = process.wait()
+        if _RESET_STATUS <= status < _RESET_STATUS + 8:
+            self._is_raw = False
+            self._boot(status - _RESET_STATUS)
+            return
+        if self._is_open():
+            os.write(self._port, b"MPY: soft reboot\r\n")
+        self._boot(wire.SOFT_RESET)
+
+    def _boot(self, cause: int) -> None:
+        """Start the badge's process, and wait until it can be talked to."""
+        self._end()
+        self._badge, slave = pty.openpty()
+        tty.setraw(slave)
+        mode = termios.tcgetattr(slave)
+        mode[3] |= termios.ISIG
+        for key in (termios.VQUIT, termios.VSUSP):
+            mode[6][key] = b"\0"
+        termios.tcsetattr(slave, termios.TCSANOW, mode)
+        ready, theirs = os.pipe()
+        arguments = [
+            str(theirs),
+            str(self._flash),
+            str(self._nvs),
+            str(cause),
+            mac_address(self._folder.name).hex(),
+        ]
+
+        def take_terminal() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self._process = subprocess.Popen(
+            [*command(self._board, "-i"), "-m", "simterm", *arguments, "1" if self._is_raw else "0"],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            pass_fds=[theirs],
+            env=environment(self._fakes),
+            start_new_session=True,
+            preexec_fn=take_terminal,
+        )
+        os.close(slave)
+        os.close(theirs)
+        select.select([ready], [], [], _START_S)
+        os.close(ready)
+        if self._is_raw:
+            self._enter_raw()
+
+    def _enter_raw(self) -> None:
+        """Take the new interpreter to the raw REPL, as a board stays in it over a soft reset."""
+        seen, until = b"", time.monotonic() + _START_S
+        while not seen.endswith(_PROMPT) and time.monotonic() < until:
+            if select.select([self._badge], [], [], _POLL_S)[0]:
+                seen += os.read(self._badge, 4096)
+        os.write(self._badge, b"\x01")
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            os.close(self._badge)
