@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from cxhost import show, sync
+from cxhost import documents, hardware, show, sync
 from cxhost.companion import Badge, BadgeError
 from cxhost.publisher import cli as publisher_cli
 from cxhost.transport import PortError, Transport, open_transport, serial_ports
@@ -27,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(publisher_cli.app, name="publisher")
+documents.register(app)
+hardware.register(app)
 out = Console()
 err = Console(stderr=True)
 
@@ -263,6 +265,6 @@ def main() -> None:
     """Run the command line; known errors become one line on standard error and exit code 1."""
     try:
         app()
-    except (BadgeError, PortError, CommandError, sync.FetchError, OSError) as error:
+    except (BadgeError, PortError, CommandError, sync.FetchError, OSError, *hardware.ERRORS) as error:
         err.print(f"cxbadge: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)

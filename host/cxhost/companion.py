@@ -82,7 +82,9 @@ class Badge:
         cut off before goes on where it stopped.
         """
         digest = hashlib.sha256(data).hexdigest()
-        offset = self.request("put", what=what, size=len(data), sha256=digest, **fields)["offset"]
+        offset = self.request("put", what=what, timeout_s=_ANSWER_S, size=len(data), sha256=digest, **fields)[
+            "offset"
+        ]
         while offset < len(data):
             piece = struct.pack(">I", offset) + data[offset : offset + _PIECE_BYTES]
             _, payload = self._exchange(frame.DATA, piece, _ANSWER_S)

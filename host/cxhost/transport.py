@@ -75,7 +75,7 @@ def open_transport(port: str | None) -> Transport:
     PortError when the port is not there, or when none is named and there is not exactly one.
     """
     if port is None:
-        port = _only_port()
+        port = only_port()
     if port.startswith(_SIMULATED):
         from cxhost.sim import open_simulated  # the simulator is not needed for a real badge
 
@@ -88,7 +88,8 @@ def serial_ports() -> list[str]:
     return sorted(found.device for found in list_ports.comports() if found.vid is not None)
 
 
-def _only_port() -> str:
+def only_port() -> str:
+    """Return the one USB serial device there is; PortError when there is none or more than one."""
     ports = serial_ports()
     if len(ports) == 1:
         return ports[0]

@@ -1,0 +1,104 @@
+"""``cxbadge build``, ``flash``, ``install`` and ``simulate``: what puts software on a badge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from cxhost.boards import BoardError, board_names, load_board
+from cxhost.build import BuildError, build, built_files
+from cxhost.flash import FlashError
+from cxhost.flash import flash as flash_image
+from cxhost.install import InstallError
+from cxhost.install import install as install_application
+from cxhost.transport import only_port
+
+ERRORS = (BoardError, BuildError, FlashError, InstallError)
+
+BoardOption = Annotated[str, typer.Option(help=f"One of: {', '.join(board_names())}.")]
+PortOption = Annotated[
+    str | None, typer.Option(help="Serial port of the badge. Found by itself if only one.", metavar="PORT")
+]
+out = Console()
+
+
+def build_command(board: BoardOption = "ESP32_GENERIC") -> None:
+    """Compile the badge's application to bytecode, only what changed.
+
+    Example: cxbadge build --board ESP32_GENERIC
+    """
+    folder = build(load_board(board))
+    names = list(built_files(folder))
+    size = sum((folder / name).stat().st_size for name in names)
+    out.print(f"{folder}: {len(names)} files, {size} bytes")
+
+
+def flash_command(
+    firmware: Annotated[Path, typer.Option(help="Official MicroPython image for this board, .bin.")],
+    board: BoardOption = "ESP32_GENERIC",
+    port: PortOption = None,
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Wipe the whole flash first, the owner's data with it.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write an image that board.json does not know.")] = False,
+) -> None:
+    """Put MicroPython on a badge.
+
+    Example: cxbadge flash --board ESP32_GENERIC --firmware ESP32_GENERIC-20250911-v1.26.1.bin
+    """
+    flash_image(
+        load_board(board),
+        port or only_port(),
+        firmware,
+        confirm=lambda question: yes or typer.confirm(question, err=True),
+        erase=erase,
+    )
+    out.print("MicroPython is on the badge. Next: cxbadge install")
+
+
+def install_command(board: BoardOption = "ESP32_GENERIC", port: PortOption = None) -> None:
+    """Put the application on a badge that has MicroPython; only files that differ are copied.
+
+    A badge that runs the application already must first be reset and its button pressed within three
+    seconds. Example: cxbadge install --port /dev/ttyUSB0
+    """
+    known = load_board(board)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("installing", total=len(list(built_files(build(known)))))
+
+        def on_step(path: str) -> None:
+            bar.update(task, advance=1, description=path)
+
+        done = install_application(known, port or only_port(), on_step)
+    out.print(f"{len(done.copied)} files copied, {len(done.removed)} removed, {done.unchanged} unchanged.")
+
+
+def simulate_command(
+    directory: Annotated[Path, typer.Argument(help="Folder of the simulated badge, made when missing.")],
+) -> None:
+    """Run a simulated badge on a pseudo-terminal in real time, until Ctrl-C; its port is printed first.
+
+    Example: cxbadge simulate badge-one, then in another terminal: cxbadge install --board sim --port PORT
+    """
+    from cxhost.sim.pty import PtyBadge  # POSIX only
+
+    badge = PtyBadge(directory)
+    try:
+        typer.echo(badge.port)
+        badge.run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        badge.close()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``cxbadge``."""
+    app.command(name="build")(build_command)
+    app.command(name="flash")(flash_command)
+    app.command(name="install")(install_command)
+    app.command(name="simulate")(simulate_command)
