@@ -15,7 +15,7 @@ from cxhost.transport import Transport
 
 # The largest file that is fetched from a publisher: a country's list on its worst day is 3 MB.
 _LIMIT_BYTES = 16 * 1024 * 1024
-_POLL_S = 1.0
+_POLL_S = 0.1
 _MATCHING_S = 4 * 3600
 
 Progress = Callable[[str, int, int], None]
@@ -126,7 +126,7 @@ def _wait_for_matching(badge: Badge, name: str, progress: Progress) -> dict[str,
             return matching
         if time.monotonic() > deadline:
             raise BadgeError("matching", "the badge is still matching: look again later with info")
-        time.sleep(0 if matching["seeds"] else _POLL_S / 10)
+        time.sleep(_POLL_S)
 
 
 def provision(badge: Badge, descriptor: str) -> dict[str, Any]:
