@@ -15,21 +15,11 @@ SAMPLES = Path(__file__).parents[1] / "vectors" / "samples"
 
 def seeds_within(spare: int, publication: Path, certificate: Path) -> str:
     program = str(Path(__file__).parent / "heap_limit.py")
-    command = [
-        micropython(),
-        "-X",
-        "heapsize=512k",
-        program,
-        str(ROOT / "lib"),
-        str(publication),
-        str(certificate),
-    ]
-    return subprocess.run(
-        [*command, str(publication), str(certificate), str(spare)],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
+    command = [micropython(), "-X", "heapsize=512k", program, str(ROOT / "lib"), str(publication)]
+    run = subprocess.run(
+        [*command, str(certificate), str(spare)], capture_output=True, text=True, check=False
+    )
+    return run.stdout
 
 
 def test_three_megabytes(tmp_path):
