@@ -89,7 +89,8 @@ def verify_publication(
     try:
         header = publication.verify(stream, read_certificate(certificate))
         ROLES[role](header, zone, recorded, now)
-        _check_duplicates(stream, header)
+        if role == "publisher":
+            publication.check_duplicates(publication.notifications(stream, header))
     except CxError as error:
         return _refused(error)
     facts = {
@@ -103,15 +104,6 @@ def verify_publication(
     unknown = f", {header.unknown_types} notifications of unknown type" if header.unknown_types else ""
     message = f"verified: {header.seeds} seeds{unknown}, published {facts['publishedAt']} for {header.zone}"
     return Verdict(True, message, facts=facts)
-
-
-def _check_duplicates(stream: io.BytesIO, header: publication.Publication) -> None:
-    """Refuse a publication that lists a seed twice: needs room for all seeds, so a badge cannot ask it."""
-    seen = set()
-    for _, generator_type, seed in publication.notifications(stream, header):
-        if (generator_type, seed) in seen:
-            raise RefusedError("notifications: a seed is listed twice", "duplicate")
-        seen.add((generator_type, seed))
 
 
 def verify_seed_report(document: bytes, name: str | None = None) -> Verdict:

@@ -171,6 +171,29 @@ def test_rules_of_a_publisher():
     assert refusal(check, d.content(aggregated=whole, excludes=partial), d.ZONE, None, AT) == "gap"
 
 
+def test_duplicates():
+    seed = d.notification(5, 1, SEEDS_1[:24])
+    publication.check_duplicates(read(d.content([seed, d.notification(5, 1, SEEDS_1[24:])])))
+    for again in (seed, d.notification(4, 1, SEEDS_1[:24]), d.notification(5, 1, SEEDS_1)):
+        error = raises(RefusedError, publication.check_duplicates, read(d.content([again, seed])))
+        assert error.reason == "duplicate"
+
+
+def test_when_to_fetch_next():
+    header = verify(d.content())  # not before half an hour after publishedAt
+    assert publication.fetch_not_before(header, AT, 60) == AT + 1860
+    assert publication.fetch_not_before(header, AT + 7200, 60) == AT + 7200
+    assert publication.fetch_not_before(header, AT - 86400 + 1800, 60) == AT + 1860
+    assert publication.fetch_not_before(header, AT - 86400 + 1799, 60) == AT - 86400 + 1799
+
+
+def test_how_far_a_publication_moves_an_unset_clock():
+    header = verify(d.content())
+    month = 30 * 86400
+    for known, then in ((AT - 10, AT), (AT + 10, AT + 10), (AT - month, AT), (AT - month - 1, AT - 1)):
+        assert publication.clock_after(header, known) == then
+
+
 def many_seeds() -> bytes:
     seeds = b"".join([index.to_bytes(24, "big") for index in range(3000)])
     return d.cms(

@@ -13,7 +13,7 @@ from cx.errors import FormatError, RefusedError
 from cx.x509 import Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cx.compat import Buffer
     from cx.derstream import Stream
@@ -30,6 +30,7 @@ DIAGNOSED = const(5)
 _SEED_BYTES = {1: 24, 2: 48}
 _MAX_URLS_BYTES = const(4096)
 _MAX_SLICE_SEEDS = const(16)
+_DAY_S = const(86400)
 
 
 class Publication:
@@ -194,6 +195,37 @@ def _check_times(header: Publication, recorded: "int | None", now: "int | None")
     excludes = header.excludes_published_before
     if excludes is not None and (recorded is None or excludes >= recorded):
         raise RefusedError("excludesPublishedBefore: there would be a gap: take a fuller publication", "gap")
+
+
+def check_duplicates(found: "Iterable[tuple[int, int, bytes]]") -> None:
+    """Raise ``RefusedError``, reason ``duplicate``, if a seed is listed twice; for consuming publishers.
+
+    It needs RAM for all seeds. A badge takes the level that comes last.
+    """
+    seen = set()
+    for _, generator_type, seed in found:
+        if (generator_type, seed) in seen:
+            raise RefusedError("notifications: a seed is listed twice", "duplicate")
+        seen.add((generator_type, seed))
+
+
+def fetch_not_before(header: Publication, now: int, delay_s: int) -> int:
+    """Return when to fetch the next publication: nextUpdateNotBefore and a random delay, which the caller draws.
+
+    A nextUpdateNotBefore more than 24 hours ahead is a mistake, and is ignored.
+    """
+    if header.next_update_not_before > now + _DAY_S:
+        return now
+    return max(now, header.next_update_not_before + delay_s)
+
+
+def clock_after(header: Publication, known: int) -> int:
+    """Return the time that an unset clock may be moved to: publishedAt, but never back and at most 30 days on.
+
+    ``known``: the latest time that the badge has any reason to believe in. Nothing may be deleted on the
+    strength of it.
+    """
+    return min(max(header.published_at, known), known + 30 * _DAY_S)
 
 
 class Notifications:
