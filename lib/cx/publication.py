@@ -210,7 +210,7 @@ def check_duplicates(found: "Iterable[tuple[int, int, bytes]]") -> None:
 
 
 def fetch_not_before(header: Publication, now: int, delay_s: int) -> int:
-    """Return when to fetch the next publication: nextUpdateNotBefore and a random delay, which the caller draws.
+    """Return when to fetch next: nextUpdateNotBefore and a random delay, which the caller draws.
 
     A nextUpdateNotBefore more than 24 hours ahead is a mistake, and is ignored.
     """
@@ -220,7 +220,7 @@ def fetch_not_before(header: Publication, now: int, delay_s: int) -> int:
 
 
 def clock_after(header: Publication, known: int) -> int:
-    """Return the time that an unset clock may be moved to: publishedAt, but never back and at most 30 days on.
+    """Return the time that an unset clock may be moved to: publishedAt, at most 30 days on.
 
     ``known``: the latest time that the badge has any reason to believe in. Nothing may be deleted on the
     strength of it.
