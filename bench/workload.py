@@ -13,8 +13,18 @@ import time
 from binascii import hexlify
 from hashlib import sha256
 
+try:
+    from micropython import mem_total
+except ImportError:
+
+    def mem_total() -> int:
+        """Return 0: CPython does not count like that."""
+        return 0
+
+
 FILTER_BYTES = 32768
 CONTACTS = 10000
+CURVE = (1000, 5000, 10000, 20000, 40000, 65000)
 
 
 def clock() -> int:
@@ -56,6 +66,18 @@ def filled_filter() -> object:
     return bloom
 
 
+class Collections:
+    """Counts the collections that an engine plans."""
+
+    def __init__(self) -> None:
+        self.planned = 0
+
+    def collect(self) -> None:
+        """Collect, and count."""
+        self.planned += 1
+        gc.collect()
+
+
 class Task:
     """What is repeated ``count`` times; ``run`` returns what is compared."""
 
@@ -94,6 +116,19 @@ class Task:
             count -= done or min(count, 512)
         return str(hits)
 
+    def curve(self, count: int) -> str:
+        """Return how many of ``count`` foreign identifiers the filter takes, for growing numbers of contacts."""
+        from cx.bloom import Bloom
+
+        self.bloom = Bloom(FILTER_BYTES)
+        hits, number = {}, 0
+        for contacts in CURVE:
+            while number < contacts:
+                self.bloom.add(sha256(b"%d" % number).digest())
+                number += 1
+            hits[str(contacts)] = int(self.search(count))
+        return json.dumps({"tried": count, "hits": hits})
+
     def instantiate(self, count: int) -> str:
         """Begin a seed."""
         from cx.generator import Generator
@@ -106,26 +141,34 @@ class Task:
 
 def main(arguments: "list[str]") -> None:
     """Run one task and print what it took."""
-    lib, engine, name, kind, count = arguments[0], arguments[1], arguments[2], int(arguments[3]), int(arguments[4])
+    lib, engine, name, kind, count = (
+        arguments[0],
+        arguments[1],
+        arguments[2],
+        int(arguments[3]),
+        int(arguments[4]),
+    )
     sys.path.insert(0, lib)
+    from cx import aes
+
     task = Task(engine, kind, lib)
     if name == "search":
         task.bloom = filled_filter()
     run = getattr(task, "textbook_step" if engine == "textbook" else name)
+    counter = Collections()
+    aes.collect = counter.collect
     run(1)
     gc.collect()
-    try:
-        from micropython import mem_total
-    except ImportError:
-        mem_total = int
-    live = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+    counter.planned = 0
+    free = gc.mem_free() if hasattr(gc, "mem_free") else 0
     total = mem_total()
     start = clock()
     result = run(count)
     seconds = (clock() - start) / 1e9
     total = mem_total() - total
-    kept = gc.mem_alloc() - live if hasattr(gc, "mem_alloc") else 0
-    print(json.dumps({"seconds": seconds, "bytes": total, "collected": kept < total // 2, "result": result}))
+    # A step that leaves something behind collects as planned; what leaves nothing cannot fill the heap.
+    collections = counter.planned if total < free or counter.planned else None
+    print(json.dumps({"seconds": seconds, "bytes": total, "collections": collections, "result": result}))
 
 
 main(sys.argv[1:])

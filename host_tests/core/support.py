@@ -28,10 +28,12 @@ def raises(error: type, call, *arguments) -> Exception:
 
 
 def engines() -> list:
-    """Return one of each AES engine that this runtime has; both sizes of the bytecode one."""
+    """Return one of each AES engine that this runtime has, and the bytecode one for 32-bit chips."""
     from cx import aes, aes_tables
 
-    found = [aes_tables.WordEngine(), aes_tables.HalfEngine()]
+    found = [aes_tables.HalfEngine()]
+    if not isinstance(aes_tables.table_engine(), aes_tables.HalfEngine):
+        found.append(aes_tables.WordEngine())
     for name, make in aes.CANDIDATES:
         try:
             if name != "bytecode":

