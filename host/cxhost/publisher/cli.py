@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cxhost.publisher import server
 from cxhost.publisher.levels import AlertLevel, level_label
 from cxhost.publisher.logs import log_to_stderr
+from cxhost.publisher.operators import OperatorError
 from cxhost.publisher.schedule import scheduled
 from cxhost.publisher.service import Publisher, PublisherError, SettingsError
 from cxhost.publisher.tls import TlsFiles, make_localhost_tls
@@ -30,6 +31,11 @@ app = typer.Typer(
     help="Run a health authority's server: codes, reports, signed lists.",
     rich_markup_mode=None,
 )
+
+operators = typer.Typer(
+    no_args_is_help=True, help="Say who may use the page for staff.", rich_markup_mode=None
+)
+app.add_typer(operators, name="operator")
 
 Directory = Annotated[Path, typer.Argument(help="The publisher's directory.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -41,7 +47,7 @@ def _errors() -> Iterator[None]:
     """Say in one line what went wrong, and leave with exit code 1."""
     try:
         yield
-    except (PublisherError, SettingsError) as error:
+    except (PublisherError, SettingsError, OperatorError) as error:
         message = str(error)
     except SQLAlchemyError as error:
         message = f"database: {type(error).__name__}; check `database` in publisher.toml"
@@ -195,6 +201,41 @@ def audit(
             typer.echo(f"{_plain(one['at'])}  {one['operator']}  {done}")
 
     _print(as_json, {"entries": entries}, text)
+
+
+@operators.command()
+def add(
+    directory: Directory, name: Annotated[str, typer.Argument(metavar="NAME")], as_json: Json = False
+) -> None:
+    """Let someone use the page for staff. Their token is shown once.
+
+    Example: cxbadge publisher operator add ruritania "Clinic East"
+    """
+    with _opened(directory) as publisher:
+        token = publisher.operators.add(name)
+    _print(as_json, {"name": name, "token": token}, lambda: typer.echo(token))
+
+
+@operators.command()
+def remove(directory: Directory, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Take someone's access away at once.
+
+    Example: cxbadge publisher operator remove ruritania "Clinic East"
+    """
+    with _opened(directory) as publisher:
+        publisher.operators.remove(name)
+    typer.echo(f"{name} has no access any more.")
+
+
+@operators.command("list")
+def list_operators(directory: Directory, as_json: Json = False) -> None:
+    """Show who may use the page for staff.
+
+    Example: cxbadge publisher operator list ruritania
+    """
+    with _opened(directory) as publisher:
+        names = publisher.operators.names()
+    _print(as_json, {"operators": names}, lambda: typer.echo("\n".join(names) or "none"))
 
 
 @app.command()

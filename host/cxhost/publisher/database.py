@@ -29,7 +29,7 @@ T = TypeVar("T")
 _BUSY_TIMEOUT_S = 30
 _ATTEMPTS = 4
 # The newest file of migrations/versions.
-VERSION = "0001"
+VERSION = "0002"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -110,6 +110,17 @@ class Entry(Base):
     action: Mapped[str] = mapped_column(String(20))
     detail: Mapped[str] = mapped_column(String(200))
     code_id: Mapped[int | None] = mapped_column(ForeignKey("codes.id"), index=True)
+
+
+class Operator(Base):
+    """Someone who may use the page for staff, with a token that is kept as a keyed hash."""
+
+    __tablename__ = "operators"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    token_lookup: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    added_at: Mapped[datetime]
 
 
 class Edition(Base):

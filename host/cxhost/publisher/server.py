@@ -63,6 +63,7 @@ def _server(publisher: Publisher, tls: TlsFiles) -> uvicorn.Server:
             access_log=False,  # addresses of people who report are nobody's business
             server_header=False,
             log_config=None,
+            limit_concurrency=publisher.settings.max_connections,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=10,
         )

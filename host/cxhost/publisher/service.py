@@ -21,6 +21,7 @@ from cxhost.publisher.database import Code, Seed
 from cxhost.publisher.editions import Editions, Published
 from cxhost.publisher.files import write_atomic
 from cxhost.publisher.levels import AlertLevel
+from cxhost.publisher.operators import Operators
 from cxhost.publisher.settings import Settings, SettingsError
 
 KEY_FILE, CERTIFICATE_FILE, CODE_KEY_FILE = "key.pem", "cert.pem", "code.key"
@@ -68,7 +69,8 @@ def descriptor(settings: Settings, certificate_pem: bytes) -> dict[str, Any]:
 class Publisher:
     """One health authority's publisher. For several threads; close it, or use it as a context manager.
 
-    ``clock`` returns the time, aware; everything that the publisher dates comes from it.
+    ``clock`` returns the time, aware; everything that the publisher dates comes from it. ``operators``: who
+    may use the page for staff.
     """
 
     def __init__(
@@ -80,7 +82,9 @@ class Publisher:
         self._engine = engine
         self._clock = clock
         signer = signing.Signer((directory / KEY_FILE).read_bytes(), self.certificate_pem)
-        self._cases = Cases(engine, (directory / CODE_KEY_FILE).read_bytes(), settings, clock)
+        secret = (directory / CODE_KEY_FILE).read_bytes()
+        self._cases = Cases(engine, secret, settings, clock)
+        self.operators = Operators(engine, secret, clock)
         self._editions = Editions(engine, signer, settings, clock, self.public)
 
     @classmethod
@@ -252,6 +256,16 @@ class Publisher:
     def publish_if_due(self) -> Published | None:
         """Publish if badges may look for a newer edition by now; None if not. For schedules."""
         return self._editions.publish_if_due()
+
+    def health(self) -> dict[str, Any]:
+        """Return whether the database answers and the newest list is valid (``ok``), and what is wrong."""
+        try:
+            _, valid_until = self._editions.last()
+        except SQLAlchemyError:
+            return {"ok": False, "problem": "database"}
+        if valid_until is None or self._clock() > valid_until:
+            return {"ok": False, "problem": "publication"}
+        return {"ok": True, "problem": None}
 
     def status(self) -> dict[str, Any]:
         """Return numbers for operators: codes, seeds by published level, what waits, the last edition."""

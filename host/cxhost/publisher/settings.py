@@ -43,7 +43,8 @@ def check_url(name: str, url: str) -> str:
 class Settings:
     """Everything that can be set, with the worked values of the CX specification as defaults.
 
-    ``wrong_codes_*``: how many wrong codes are answered in ten minutes before clients are told to wait.
+    ``wrong_codes_*``: how many wrong codes are answered in ten minutes before clients are told to wait;
+    ``max_connections``: of one server at a time, more of them get a 503.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Settings:
     max_report_seeds: int = 512
     wrong_codes_per_address: int = 20
     wrong_codes_overall: int = 2000
+    max_connections: int = 200
     listen_host: str = "127.0.0.1"
     listen_port: int = 8443
     tls_certificate: str = ""

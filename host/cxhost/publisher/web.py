@@ -6,7 +6,6 @@ Paths are those of the URLs in the descriptor. Only files are served, so that an
 from __future__ import annotations
 
 import asyncio
-import html
 import logging
 import math
 import os
@@ -20,12 +19,13 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from cxhost.publisher import editions
+from cxhost.publisher import editions, pages
 from cxhost.publisher.ratelimit import LeakyBucket, subscriber
 from cxhost.publisher.service import Publisher
+from cxhost.publisher.staff import HEADERS, Staff
 from cxhost.reports import Reason, ReportRefused
 
 _log = logging.getLogger(__name__)
@@ -38,18 +38,6 @@ _REPORT_TYPE = "application/octet-stream"
 _WRONG_CODE = {Reason.CODE_MISTYPED, Reason.CODE_UNKNOWN, Reason.CODE_EXPIRED, Reason.CODE_USED}
 _STATUS = {Reason.TOO_LARGE: 413, Reason.WRONG_NAME: 403} | dict.fromkeys(_WRONG_CODE, 403)
 _BAD_REPORT = 400
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:2rem auto;padding:0 1rem}}</style>
-</head><body><main><h1>{title}</h1><p>{text}</p><p>{name}</p></main></body></html>
-"""
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 class _Site:
@@ -70,10 +58,8 @@ class _Site:
 
     def page(self, status: int, title: str, text: str, headers: dict[str, str] | None = None) -> HTMLResponse:
         """Return a page for the owner. A report's contents are never shown again."""
-        body = _PAGE.format(
-            title=html.escape(title), text=html.escape(text), name=html.escape(self._publisher.name)
-        )
-        return HTMLResponse(body, status, {**_HEADERS, **(headers or {})})
+        body = pages.page(title, pages.paragraph(text), pages.paragraph(self._publisher.name))
+        return HTMLResponse(body, status, {**HEADERS, **(headers or {})})
 
     async def report(self, request: Request) -> Response:
         """Take a Seed Report."""
@@ -125,6 +111,11 @@ class _Site:
             raise HTTPException(404, "There is nothing here.")
         path = self._publisher.publication_file.with_name(name)
         return await self.file(path, _PUBLICATION_TYPE)(request)
+
+    async def health(self, request: Request) -> Response:
+        """Say whether the database answers and the newest list is still valid: for balancers and alarms."""
+        state = await run_in_threadpool(self._publisher.health)
+        return JSONResponse(state, 200 if state["ok"] else 503, {"Cache-Control": "no-store"})
 
     async def failed(self, request: Request, error: Exception) -> Response:
         """Say what is wrong with a request."""
@@ -189,6 +180,8 @@ def build_app(publisher: Publisher, now: Callable[[], float] = time.monotonic) -
     routes = [Route(urlsplit(url).path or "/", site.file(path, kind)) for url, path, kind in files]
     routes.append(Route(urlsplit(settings.link("pub/")).path + "{name}", site.partial))
     routes.append(Route(urlsplit(settings.link("report")).path, site.report, methods=["POST"]))
+    routes.append(Route(urlsplit(settings.link("health")).path, site.health))
+    routes += Staff(publisher, now).routes()
     handlers = {HTTPException: site.failed, OperationalError: site.busy}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False

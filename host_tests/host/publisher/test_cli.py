@@ -81,10 +81,22 @@ def test_lookup_and_audit(directory):
     assert run("audit", directory, "--newest", "1").stdout.count("case") == 1
 
 
+def test_operators(directory):
+    token = printed("operator", "add", directory, "Clinic East")["token"]
+    assert len(token) == 32
+    assert printed("operator", "list", directory) == {"operators": ["Clinic East"]}
+    again = run("operator", "add", directory, "Clinic East")
+    assert (again.exit_code, "already" in again.stderr) == (1, True)
+    assert run("operator", "remove", directory, "Clinic East").exit_code == 0
+    assert run("operator", "list", directory).stdout == "none\n"
+    assert run("operator", "remove", directory, "Clinic East").exit_code == 1
+    assert run("operator", "add", directory, " ").exit_code == 1
+
+
 def test_migrate_changes_nothing_when_all_is_new(directory):
     printed("code", directory)
     done = run("migrate", directory)
-    assert (done.exit_code, "0001" in done.stdout) == (0, True)
+    assert (done.exit_code, "0002" in done.stdout) == (0, True)
     assert printed("status", directory)["codes_issued"] == 1
 
 

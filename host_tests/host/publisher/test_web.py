@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import report_builder as build
-from publisher_support import Owner, dump
+from publisher_support import NAME, Owner, dump
+from sqlalchemy.exc import OperationalError
 
 from cxhost.asn1 import publication_data
-from cxhost.publisher import listen, make_localhost_tls, serve
+from cxhost.publisher import Publisher, listen, make_localhost_tls, serve
 
 KIND = {"Content-Type": "application/octet-stream"}
 
@@ -224,8 +225,6 @@ def test_server_stops_and_frees_its_port(publisher, tmp_path: Path):
 
 
 def test_busy_database_is_a_503(client, publisher, monkeypatch):
-    from sqlalchemy.exc import OperationalError
-
     def busy(der: bytes) -> None:
         raise OperationalError("select", {}, Exception("locked"))
 
@@ -244,3 +243,40 @@ def test_links_of_a_publication_lead_to_it(client, publisher):
         assert linked["published_at"] == data["published_at"]
     for name in ("1999010100", "20260412", "abcdefghij", "..%2fcx.json", "2026041210x"):
         assert client.get("/pub/" + name).status_code == 404
+
+
+def test_health(client, publisher, clock, monkeypatch):
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json()) == (503, {"ok": False, "problem": "publication"})
+    publisher.publish()
+    assert client.get("/health").json() == {"ok": True, "problem": None}
+    clock.pass_time(hours=1, seconds=1)
+    assert client.get("/health").status_code == 503
+    publisher.publish()
+    assert client.get("/health").status_code == 200
+
+    def unreachable() -> None:
+        raise OperationalError("select", {}, Exception("no route"))
+
+    monkeypatch.setattr(publisher._editions, "last", unreachable)
+    assert client.get("/health").json() == {"ok": False, "problem": "database"}
+
+
+def test_too_many_connections_get_a_clean_503(tmp_path: Path, clock):
+    url = "https://localhost/cx.json"
+    with (
+        Publisher.create(tmp_path / "new", NAME, url, clock, max_connections=4) as publisher,
+        serve(publisher, make_localhost_tls(tmp_path / "tls")) as server,
+    ):
+        context = ssl.create_default_context(cafile=str(server.ca_file))
+        clients = [httpx.Client(base_url=server.base_url, verify=context, trust_env=False) for _ in range(8)]
+        try:
+            statuses = [client.get("/cx.json").status_code for client in clients]
+        finally:
+            for client in clients:
+                client.close()
+        with httpx.Client(base_url=server.base_url, verify=context, trust_env=False) as again:
+            assert again.get("/cx.json").status_code == 200
+    assert set(statuses) == {200, 503}
+    assert statuses[0] == 200
+    assert statuses == sorted(statuses)

@@ -1,0 +1,107 @@
+"""The HTML that the publisher sends: one frame, no scripts, nothing fetched from anywhere.
+
+Every value goes through ``html.escape``. Plain forms with labels, so that keyboards and screen readers work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from cxhost.publisher.levels import AlertLevel
+
+_FRAME = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}}
+label{{display:block;margin-top:.5rem}} input,select,button{{font:inherit;padding:.3rem .6rem}}
+button{{margin-top:.8rem}} :focus-visible{{outline:3px solid #06c;outline-offset:2px}}
+form{{border-top:1px solid #999;margin-top:1.5rem}}
+[role=status],[role=alert]{{border:2px solid;padding:.5rem 1rem}}
+code{{font:1.6rem/1.6 ui-monospace,monospace}} th{{text-align:left;padding-right:1rem}}
+</style></head><body><main><h1>{title}</h1>
+{body}
+</main></body></html>
+"""
+_ISSUED = (AlertLevel.DIAGNOSED, AlertLevel.SYMPTOMATIC, AlertLevel.DEBUG_ALERT)
+_CHANGED = (AlertLevel.NO_ALERT, AlertLevel.SYMPTOMATIC, AlertLevel.DIAGNOSED, AlertLevel.DEBUG_ALERT)
+
+
+def page(title: str, *blocks: str) -> str:
+    """Return a whole page around blocks of HTML."""
+    return _FRAME.format(title=escape(title), body="\n".join(blocks))
+
+
+def paragraph(text: str) -> str:
+    """Return one paragraph of plain text."""
+    return f"<p>{escape(text)}</p>"
+
+
+def notice(text: str, failed: bool = False) -> str:
+    """Return what became of a request; read out at once by screen readers."""
+    return f'<div role="{"alert" if failed else "status"}"><p>{escape(text)}</p></div>'
+
+
+def issued(codes: Iterable[str], text: str) -> str:
+    """Return codes, large, each in its own line."""
+    lines = "".join(f"<li><code>{escape(code)}</code></li>" for code in codes)
+    return f'<div role="status"><p>{escape(text)}</p><ul>{lines}</ul></div>'
+
+
+def table(caption: str, rows: Mapping[str, str]) -> str:
+    """Return a table of two columns."""
+    lines = "".join(f'<tr><th scope="row">{escape(k)}</th><td>{escape(v)}</td></tr>' for k, v in rows.items())
+    return f"<table><caption>{escape(caption)}</caption><tbody>{lines}</tbody></table>"
+
+
+def _form(action: str, title: str, fields: str, button: str) -> str:
+    """``fields``: HTML."""
+    return (
+        f'<form method="post" action="{escape(action)}"><h2>{escape(title)}</h2>{fields}'
+        f"<div><button>{escape(button)}</button></div></form>"
+    )
+
+
+def _levels(choices: Iterable[AlertLevel]) -> str:
+    return "".join(f'<option value="{one.label}">{one.label}</option>' for one in choices)
+
+
+def _code_field(name: str) -> str:
+    return (
+        f'<label for="{name}">Code</label><input id="{name}" name="code" required maxlength="40" '
+        'autocomplete="off" autocapitalize="characters" spellcheck="false">'
+    )
+
+
+def login_form(base: str) -> str:
+    """Return the form that asks for an operator's token."""
+    field = (
+        '<label for="token">Token</label>'
+        '<input id="token" name="token" type="password" required maxlength="100" '
+        'autocomplete="current-password">'
+    )
+    return _form(f"{base}/login", "Log in", field, "Log in")
+
+
+def staff_forms(base: str, hours: int) -> str:
+    """Return all that an operator can do. ``hours``: how long a code is valid unless chosen otherwise."""
+    issue = (
+        f'<label for="level">Level</label><select id="level" name="level">{_levels(_ISSUED)}</select>'
+        '<label for="hours">Valid for hours</label>'
+        f'<input id="hours" name="hours" type="number" min="1" max="720" value="{hours}" required>'
+        '<label for="count">How many</label>'
+        '<input id="count" name="count" type="number" min="1" max="100" value="1" required>'
+    )
+    change = (
+        f'{_code_field("change-code")}<label for="new-level">New level</label>'
+        f'<select id="new-level" name="level">{_levels(_CHANGED)}</select>'
+    )
+    return "\n".join(
+        [
+            _form(f"{base}/issue", "Issue codes", issue, "Issue"),
+            _form(f"{base}/lookup", "Look a code up", _code_field("lookup-code"), "Look up"),
+            _form(f"{base}/level", "Change or withdraw a case", change, "Change"),
+            _form(f"{base}/logout", "Leave", "", "Log out"),
+        ]
+    )
