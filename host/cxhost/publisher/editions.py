@@ -155,9 +155,15 @@ class Editions:
             if row.published_at == edition.published_at:
                 for name, document in documents.items():
                     write_atomic(self._folder / name, document)
-                for path in (self._folder / FULL).parent.iterdir():
-                    if PARTIAL.fullmatch(path.name) and f"pub/{path.name}" not in documents:
-                        path.unlink(missing_ok=True)
+                _tidy((self._folder / FULL).parent, documents)
+
+
+def _tidy(folder: Path, documents: dict[str, bytes]) -> None:
+    """Delete old partial files, and what a process that was killed left half-written."""
+    for path in folder.iterdir():
+        is_old = PARTIAL.fullmatch(path.name) and f"pub/{path.name}" not in documents
+        if is_old or path.name.startswith("."):
+            path.unlink(missing_ok=True)
 
 
 def _record_changes(session: Session, now: datetime, oldest: datetime) -> None:
