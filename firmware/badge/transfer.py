@@ -12,14 +12,17 @@ import struct
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from badge.storage import Storage
 
 _FILE = "put"
 _ABOUT = "put.about"
 _READ_LEN = const(512)
 _CHUNK_LEN = const(512)
-# littlefs makes bytes durable when a file is closed; this much is sent again after a power cut.
-_KEEP_LEN = const(4096)
+# A littlefs block: an append to a whole number of them rewrites nothing. What came after the last whole
+# block is sent again after a power cut.
+_BLOCK_LEN = const(4096)
 
 
 class RequestError(Exception):
@@ -32,7 +35,8 @@ class Transfer:
     def __init__(self, storage: "Storage") -> None:
         self._storage = storage
         self._about: "dict" = storage.load_json(_ABOUT, {})
-        self._held = bytearray()
+        self._stream: "BinaryIO | None" = None
+        self._held = 0
         self._offered = b""
 
     @property
@@ -53,12 +57,13 @@ class Transfer:
     def begin(self, what: str, publisher: str, size: int, sha256: str) -> int:
         """Announce a file; return how many of its bytes are held already."""
         about = {"what": what, "publisher": publisher, "size": size, "sha256": sha256}
-        self._held = bytearray()
+        self._close()
         if about != self._about:
             self.clear()
             self._storage.save_json(_ABOUT, about)
             self._about = about
-        return self._size()
+        self._held = self._size()
+        return self._held
 
     def data(self, payload: bytes) -> int:
         """Take a piece that begins with its offset (4 bytes, big-endian); return the bytes held.
@@ -70,19 +75,20 @@ class Transfer:
         if len(payload) < 5:
             raise RequestError("data: empty")
         (offset,) = struct.unpack(">I", payload[:4])
-        held = self._size() + len(self._held)
-        if offset != held:
-            return held
-        if held + len(payload) - 4 > self._about["size"]:
+        if offset != self._held:
+            return self._held
+        piece = memoryview(payload)[4:]
+        if offset + len(piece) > self._about["size"]:
             raise RequestError("data: more bytes than were announced")
-        self._held.extend(payload[4:])
-        held += len(payload) - 4
-        if len(self._held) >= _KEEP_LEN or held == self._about["size"]:
-            self._write()
-        return held
+        before_block_end = _BLOCK_LEN - offset % _BLOCK_LEN
+        self._write(piece[:before_block_end])
+        if len(piece) > before_block_end:
+            self._write(piece[before_block_end:])
+        return self._held
 
     def check(self) -> None:
         """RequestError unless the whole file has come and its hash is right; a wrong one is removed."""
+        self._close()
         if not self._about:
             raise RequestError("end: nothing was put")
         if self._size() != self._about["size"]:
@@ -108,8 +114,9 @@ class Transfer:
 
     def clear(self) -> None:
         """Forget the incoming file; one that was renamed in the meantime stays where it is."""
+        self._close()
         self._about = {}
-        self._held = bytearray()
+        self._held = 0
         self._storage.remove(_ABOUT)
         self._storage.remove(_FILE)
 
@@ -124,10 +131,19 @@ class Transfer:
             raise RequestError("get: nothing is offered; ask for a report first")
         return self._offered[offset : offset + _CHUNK_LEN]
 
-    def _write(self) -> None:
-        with open(self._storage.path(_FILE), "ab") as stream:
-            stream.write(self._held)
-        self._held = bytearray()
+    def _write(self, piece: memoryview) -> None:
+        """Append without a buffer of our own; close, which makes it durable, at the end of each block."""
+        if self._stream is None:
+            self._stream = open(self._storage.path(_FILE), "ab")  # noqa: SIM115  open over many pieces
+        self._stream.write(piece)
+        self._held += len(piece)
+        if self._held % _BLOCK_LEN == 0 or self._held == self._about["size"]:
+            self._close()
+
+    def _close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
     def _size(self) -> int:
         if not self._storage.exists(_FILE):
