@@ -7,6 +7,7 @@ are left out unless they are asked for.
 from __future__ import annotations
 
 import hashlib
+from datetime import date, timedelta
 from typing import Any
 
 from asn1crypto import algos, cms
@@ -15,16 +16,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cx import descriptor, extensions, risk, x509
+from cx import descriptor, risk, x509
 from cx.errors import CxError, FormatError
-from cxhost import asn1
+from cx.extensions import decode_guidance
+from cxhost import asn1, extensions
 
 _SEED_BYTES = {1: 24, 2: 48}
 _SIGNED_DATA = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"
 _CELL = 24  # characters; longer ones do not go into a table
-_USAGE = "2.25.272208826645716028412609970848103430544"
-_GUIDANCE = "2.25.135234554791412152650370746442219240873"
-_NAMES = {_USAGE: "usage", _GUIDANCE: "guidance"}
 
 
 def describe(document: bytes, secrets: bool = False) -> dict[str, Any]:
@@ -117,10 +116,10 @@ def _extensions(extensions_field: Any) -> list[dict[str, Any]]:
 def _extension(one: Any) -> dict[str, Any]:
     kind = one["extn_id"].dotted
     parameters = one["parameters"].dump()
-    entry: dict[str, Any] = {"id": kind, "name": _NAMES.get(kind), "bytes": len(parameters)}
-    if kind == _GUIDANCE:
+    entry: dict[str, Any] = {"id": kind, "name": extensions.NAMES.get(kind), "bytes": len(parameters)}
+    if kind == extensions.GUIDANCE:
         try:
-            guidance = extensions.decode_guidance(parameters)
+            guidance = decode_guidance(parameters)
             names = ("attenuation", "low", "high")
             entry["buckets"] = [dict(zip(names, bucket, strict=True)) for bucket in guidance.buckets]
             entry["texts"] = guidance.texts
@@ -155,7 +154,15 @@ def _report(document: bytes) -> dict[str, Any]:
             for one in report["signatures"]
         ],
         "extensions": _extensions(content["extensions"]),
+        "usage": [
+            None if usage is None else {"firstDay": _day(usage[0]), "identifiers": usage[1]}
+            for usage in extensions.report_usages(content["extensions"], len(content["seed_descriptors"]))
+        ],
     }
+
+
+def _day(days: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days)).isoformat()
 
 
 def _with_secrets(document: bytes) -> dict[str, Any]:

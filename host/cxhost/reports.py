@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from cx.errors import RefusedError
-from cxhost import asn1, drbg
+from cxhost import asn1, drbg, extensions
 
 # AlgorithmIdentifier, whole, as DER. RFC 4055 section 5 tells to take RSA's with and without NULL parameters.
 SHA256_WITH_RSA = bytes.fromhex("300d06092a864886f70d01010b0500")
@@ -63,11 +63,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class ReportedSeed:
-    """One seed of a verified report. ``seed``: 24 or 48 bytes; ``key_hash``: SHA-256 of its key, 32 bytes."""
+    """One seed of a verified report. ``seed``: 24 or 48 bytes; ``key_hash``: SHA-256 of its key, 32 bytes.
+
+    ``usage``: the day of its first use and how many identifiers were used, when the report tells it.
+    """
 
     generator_type: int
     seed: bytes = field(repr=False)
     key_hash: bytes = field(repr=False)
+    usage: extensions.Usage | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class _Parsed:
     descriptors: list[_Descriptor]
     publisher_name: str
     challenge: str = field(repr=False)
+    usages: list[extensions.Usage | None]
     signatures: list[tuple[bytes, bytes]] = field(repr=False)
 
 
@@ -115,6 +120,7 @@ def _parse(der: bytes) -> _Parsed:
         ],
         publisher_name=content["publisher_name"].native,
         challenge=content["seed_report_challenge"].native,
+        usages=extensions.report_usages(content["extensions"], len(content["seed_descriptors"])),
         signatures=[
             (one["signature_algorithm"].dump(), one["signature_value"].native) for one in report["signatures"]
         ],
@@ -203,7 +209,8 @@ def verify_report(der: bytes, limits: Limits = Limits()) -> VerifiedReport:
                 generator_type=one.generator_type,
                 seed=drbg.seed_value(one.generator_type, one.preseed, one.spki),
                 key_hash=hashlib.sha256(one.spki).digest(),
+                usage=usage,
             )
-            for one in descriptors
+            for one, usage in zip(descriptors, parsed.usages, strict=True)
         ),
     )

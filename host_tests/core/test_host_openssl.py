@@ -98,20 +98,8 @@ def test_forms_that_are_no_der_or_not_ours(folder):
     for options in (("-stream",), ("-noattr", "-md", "sha256")):
         with pytest.raises(CxError):
             verify(folder, sign(folder, ["p256"], *options), "p256")
-    openssl(
-        "cms",
-        "-sign",
-        "-in",
-        folder / "content",
-        "-binary",
-        "-outform",
-        "DER",
-        "-out",
-        folder / "signed",
-        "-signer",
-        folder / "p256.pem",
-        "-inkey",
-        folder / "p256.key",
-    )  # fmt: skip  detached, and of type data
+    detached = ["-binary", "-outform", "DER", "-out", folder / "signed"]
+    signer = ["-signer", folder / "p256.pem", "-inkey", folder / "p256.key"]
+    openssl("cms", "-sign", "-in", folder / "content", *detached, *signer)
     with pytest.raises(CxError):
         verify(folder, (folder / "signed").read_bytes(), "p256")
