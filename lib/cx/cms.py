@@ -61,8 +61,10 @@ def read_signers(
     """
     for what in ("encapsulated content", "encapsulated content", "encapsulated content"):
         reader.leave(outers.pop(), what)
-    while reader.peek() in (0xA0, 0xA1):  # certificates, revocation lists
-        reader.skip("SignedData certificates")
+    for tag in (0xA0, 0xA1):  # certificates, revocation lists: not looked at, so not even for their form
+        if reader.peek() == tag:
+            length = reader.expect(tag, "SignedData certificates")
+            reader.position += length
     signers = []
     outer = reader.enter(der.SET, "SignedData signers")
     while not reader.at_end():

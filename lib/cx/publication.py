@@ -1,6 +1,6 @@
 """Publications: signed lists of seeds, of any size, read from a stream (CX protocol; CMS is RFC 5652).
 
-``verify`` reads the stream once, hashes it, checks its form and the publisher's signature, and returns the
+``verify`` reads the stream once, checks the signature over what it read, then the form, and returns the
 ``Publication``. ``check_observer`` or ``check_publisher`` then applies the rules of the protocol. Only then
 ``notifications`` reads the stream a second time, and hands out seed by seed; bytes that changed in between
 are refused (``derstream``).
@@ -53,7 +53,7 @@ class Publication:
         self.unknown_types = 0
         self.digest = b""
         self.chunk_hashes: list[bytearray] = []  # what ties the second pass to the first
-        self.start = self.end = 0  # of the contents of the field notifications, in the stream
+        self.start = self.end = 0  # where the contents of the field notifications are in the stream
         self.extensions: dict[bytes, int] = {}  # where the parameters of ours begin
 
 
@@ -63,35 +63,42 @@ def alert_level(level: int) -> int:
 
 
 def verify(stream: "Stream", certificate: "Buffer") -> Publication:
-    """Read a whole publication, check its form and that ``certificate`` (DER) signed it; return its header.
+    """Read a whole publication, check that ``certificate`` (DER) signed it, and its form; return its header.
 
     The header is genuine, but may not be acceptable: ``check_observer`` or ``check_publisher`` comes next.
-    Errors: ``FormatError``, ``NotSupportedError``, ``SignatureError``.
-    RAM: about 6 KiB, and 16 bytes for each 16 KiB of the publication.
+    Errors: ``FormatError``, ``NotSupportedError``, ``SignatureError``. Nothing of the content is interpreted
+    before the signature is known to be good. RAM: at most 8 KiB, and 16 bytes for each 16 KiB of the
+    publication.
     """
-    signer = Certificate(certificate)
-    header, signers = _first_pass(stream, signer)
-    cms.verify(signers, CONTENT_TYPE, header.digest, signer.spki)
+    header = Publication()
+    _prove(stream, header, Certificate(certificate))
+    _read_content(_enter(stream, header, header.start, header.end), header)
     return header
 
 
-def _first_pass(stream: "Stream", signer: Certificate) -> "tuple[Publication, list[cms.Signer]]":
-    """Read a whole publication; return its header, still unproved, and who claims to be ``signer``."""
+def _prove(stream: "Stream", header: Publication, signer: Certificate) -> None:
+    """Check the signature, with the reader of the first pass already gone: both need room."""
+    signers = _first_pass(stream, header, signer)
+    cms.verify(signers, CONTENT_TYPE, header.digest, signer.spki)
+
+
+def _first_pass(stream: "Stream", header: Publication, signer: Certificate) -> "list[cms.Signer]":
+    """Read it once; note the hashes and where the content is; return who claims to be ``signer``."""
     blocks = FirstPass(stream)
     reader = StreamReader(blocks)
     outers = cms.enter(reader, CONTENT_TYPE)
-    blocks.watch(reader.position, reader.end)
-    header = _read_content(reader)
+    header.start, header.end = reader.position, reader.end
+    blocks.watch(header.start, header.end)
+    reader.position = header.end
     header.digest = blocks.digest()
     signers = cms.read_signers(reader, outers, signer)
     blocks.finish(reader.position, "publication")
     header.chunk_hashes = blocks.chunk_hashes
-    return header, signers
+    return signers
 
 
-def _read_content(reader: StreamReader) -> Publication:
+def _read_content(reader: StreamReader, header: Publication) -> None:
     """Read TBSPublicationData, whose version may be any, with fields after those that we know."""
-    header = Publication()
     outer = reader.enter(der.SEQUENCE, "publication")
     header.version = reader.integer("version")
     header.zone = reader.text("zone")
@@ -109,7 +116,7 @@ def _read_content(reader: StreamReader) -> Publication:
     if reader.peek() == der.CONTEXT_0:
         header.extensions = extensions.read_extensions(reader)
     reader.leave_rest(outer, "publication")
-    return header
+    reader.finish("publication")
 
 
 def _read_notifications(reader: StreamReader, header: Publication) -> None:
@@ -139,7 +146,7 @@ def _enter_notification(reader: StreamReader) -> "tuple[int, int, int, int]":
 
 
 def _read_urls(reader: StreamReader, header: Publication) -> None:
-    """Read the updateURLs; nothing is proved yet, so those beyond 4 KiB in all are passed over."""
+    """Read the updateURLs; those beyond 4 KiB in all are passed over, for want of room."""
     outer = reader.enter(der.SEQUENCE, "updateURLs")
     room = _MAX_URLS_BYTES
     while not reader.at_end():
@@ -239,8 +246,7 @@ class Notifications:
     """
 
     def __init__(self, stream: "Stream", header: Publication, position: int = 0) -> None:
-        self._reader = reader = _enter(stream, header, header.start)
-        reader.end = header.end
+        self._reader = reader = _enter(stream, header, header.start, header.end)
         self._outer = -1  # the end of the notifications, while we are in one
         self._left = 0  # bytes of seeds in it that were not handed out
         self._level = self._type = self._size = 0
@@ -322,10 +328,11 @@ def guidance(stream: "Stream", header: Publication) -> "extensions.Guidance | No
         return None
 
 
-def _enter(stream: "Stream", header: Publication, position: int) -> StreamReader:
-    """Return a reader of the second pass at ``position``."""
+def _enter(stream: "Stream", header: Publication, start: int, end: int = 0) -> StreamReader:
+    """Return a reader of the second pass from ``start`` to ``end`` (0: for the caller to know)."""
     reader = StreamReader(SecondPass(stream, header.chunk_hashes))
-    reader.position = position
+    reader.position = start
+    reader.end = end or reader.end
     return reader
 
 
@@ -338,8 +345,7 @@ def _find_usages(stream: "Stream", header: Publication) -> "StreamReader | None"
     if place is None:
         return None
     usages = _enter(stream, header, place)
-    reader = _enter(stream, header, header.start)
-    reader.end = header.end
+    reader = _enter(stream, header, header.start, header.end)
     try:
         usages.enter(der.SEQUENCE, "usage")
         start = usages.position
