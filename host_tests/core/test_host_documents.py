@@ -48,6 +48,7 @@ def test_signatures_of_each_other(scalar, message):
     key = key_of(scalar)
     ours = p256.sign(scalar.to_bytes(32, "big"), message)
     key.public_key().verify(ours, message, ec.ECDSA(SHA256()))
+    assert ours == key.sign(message, ec.ECDSA(SHA256(), deterministic_signing=True))  # RFC 6979 by OpenSSL
     assert p256.public_key(scalar.to_bytes(32, "big")) == point_of(scalar)
     assert p256.verify(point_of(scalar), message, key.sign(message, ec.ECDSA(SHA256())))
 
