@@ -41,8 +41,9 @@ test: $(READY) $(WASM) ## run every test on CPython, inside MicroPython and on 3
 fuzz: $(READY) ## feed mutated documents to everything that reads them: SECONDS=60
 	PYTHONPATH=lib:host $(BIN)/python host_tests/fuzz.py --seconds $(SECONDS)
 
-bench: $(READY) ## measure the identifier engines: speed, instructions, allocation, the filter, an ESP32's estimate
+bench: $(READY) ## measure identifier engines and documents: speed, instructions, memory, an ESP32's estimate
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/documents.py
 
 check: lint types test ## lint, types and tests: what CI runs
 
