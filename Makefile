@@ -12,10 +12,10 @@ FIRMWARE ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check lint types format mpy flash install clean wasm bench
+.PHONY: help demo test fuzz check lint types format mpy flash install clean wasm bench bench-publisher
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The environment is made again whenever the lock or the project file changes.
 $(READY): requirements.lock pyproject.toml
@@ -44,6 +44,9 @@ fuzz: $(READY) ## feed mutated documents to everything that reads them: SECONDS=
 bench: $(READY) ## measure identifier engines and documents: speed, instructions, memory, an ESP32's estimate
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/documents.py
+
+bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, reports in a second
+	$(BIN)/python bench/publisher.py
 
 check: lint types test ## lint, types and tests: what CI runs
 

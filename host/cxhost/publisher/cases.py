@@ -177,28 +177,31 @@ class Cases:
         now = self._clock()
         distinct = {(one.generator_type, one.seed): one for one in sorted(seeds, key=lambda one: one.seed)}
         rows = select(Seed).where(Seed.value.in_({one.seed for one in seeds})).order_by(Seed.value)
-        known = {(seed.generator_type, seed.value): seed for seed in session.scalars(rows.with_for_update())}
+        found = {(seed.generator_type, seed.value): seed for seed in session.scalars(rows.with_for_update())}
+        known = {key: seed for key, seed in found.items() if key in distinct}
         claimed = set(session.scalars(select(Claim.seed_id).where(Claim.code_id == code.id)))
-        new_seeds = 0
-        for key, reported in distinct.items():
-            seed = known.get(key)
-            if seed is None:
-                seed = Seed(
-                    generator_type=reported.generator_type,
-                    value=reported.seed,
-                    key_hash=reported.key_hash,
-                    code_id=code.id,
-                    reported_at=now,
-                )
-                session.add(seed)
-                session.flush()
-                new_seeds += 1
-            else:
-                self._decide(session, seed, code)
-            if seed.id not in claimed:
-                session.add(Claim(code_id=code.id, seed_id=seed.id, reported_at=now))
+        new = {
+            key: Seed(
+                generator_type=one.generator_type,
+                value=one.seed,
+                key_hash=one.key_hash,
+                code_id=code.id,
+                reported_at=now,
+            )
+            for key, one in distinct.items()
+            if key not in known
+        }
+        for seed in known.values():
+            self._decide(session, seed, code)
+        session.add_all(new.values())
+        session.flush()  # numbers the new ones
+        session.add_all(
+            Claim(code_id=code.id, seed_id=seed.id, reported_at=now)
+            for seed in (*known.values(), *new.values())
+            if seed.id not in claimed
+        )
         code.used_at = code.used_at or now
-        return AcceptedReport(len(distinct), new_seeds, code.level)
+        return AcceptedReport(len(distinct), len(new), code.level)
 
     @staticmethod
     def _decide(session: Session, seed: Seed, code: Code) -> None:
