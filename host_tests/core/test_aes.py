@@ -66,6 +66,27 @@ def test_step_is_three_or_four_blocks_with_carry():
                 assert bytes(block) + bytes(state) == expected, engine.name
 
 
+def test_chain_is_encryption_of_the_sum_with_the_block_before():
+    for engine in engines():
+        for key_len in (16, 32):
+            for count in (1, 2, 5):
+                data = bytearray([at * 7 & 255 for at in range(16 * count)])
+                state = bytearray(range(key_len)) + bytearray(16)
+                block = bytearray(16)
+                for at in range(0, len(data), 16):
+                    for index in range(16):
+                        state[key_len + index] = block[index] ^ data[at + index]
+                    engine.block(state, block)
+                chained = bytearray(16)
+                engine.chain(bytearray(range(key_len)) + bytearray(b"\x99" * 16), data, chained)
+                assert chained == block, engine.name
+
+
+class ChainsWrong(aes_tables.HalfEngine):
+    def chain(self, state, data, out):
+        super().chain(state, data[:16], out)
+
+
 def test_step_after_a_step_of_the_other_key_length():
     for engine in engines():
         for lengths in ((16, 32, 16), (32, 16, 32)):
@@ -125,10 +146,11 @@ class FindsAtOnce(aes_tables.HalfEngine):
         return 1
 
 
-def test_wrong_search_is_rejected():
+def test_wrong_search_or_chain_is_rejected():
     assert aes.passes_self_test(aes_tables.HalfEngine())
     assert not aes.passes_self_test(NeverFinds())
     assert not aes.passes_self_test(FindsAtOnce())
+    assert not aes.passes_self_test(ChainsWrong())
 
 
 def broken():

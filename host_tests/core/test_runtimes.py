@@ -77,5 +77,5 @@ def test_same_tests_pass_on_micropython(capsys):
 
 
 def test_same_tests_pass_on_32_bits(capsys):
-    """The official WebAssembly build: small integers of 31 bits like the ESP32's, no native code, no cryptolib."""
+    """The WebAssembly build: small integers of 31 bits like the ESP32's, no native code, no cryptolib."""
     compare("MicroPython on WebAssembly", [*wasm_command(), str(HERE / "run_micropython.py")], capsys)

@@ -26,6 +26,15 @@ def test_steps_equal_the_bytecode_engine():
             assert out == expected and ours == theirs
 
 
+def test_chain_equals_the_plain_way():
+    engine = viper_engine()
+    for length in (32, 48) if engine else ():
+        ours, theirs = bytearray(16), bytearray(16)
+        engine.chain(patterned(length), patterned(80), ours)
+        aes.Engine.chain(aes_tables.HalfEngine(), patterned(length), patterned(80), theirs)
+        assert ours == theirs
+
+
 def test_counter_carries_through_all_bytes():
     engine, judge = viper_engine(), aes_tables.HalfEngine()
     for length in (32, 48):

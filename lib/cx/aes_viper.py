@@ -36,7 +36,8 @@ def _kernel(s: ptr8, t0: ptr32, t1: ptr32, more) -> int:  # noqa: ANN001, C901  
     """Do up to ``count`` Generate steps on ``state`` and stop at a candidate; see ``Engine.search``.
 
     ``s`` is the staircase, ``t0`` and ``t1`` the first tables: as the first locals they live in
-    registers. With one block it encrypts V as it is, and advances nothing.
+    registers. With one block it encrypts V as it is, and advances nothing. With no block it chains
+    ``count`` blocks of data, which then stand in the filter's place.
     """
     s = ptr8(s)
     t0 = ptr32(t0)
@@ -54,9 +55,25 @@ def _kernel(s: ptr8, t0: ptr32, t1: ptr32, more) -> int:  # noqa: ANN001, C901  
     out = ptr8(base + _OUT_AT)
     v = ptr8(int(state) + key_len)
     top = base + 32 * (key_len // 4 + 5)
+    is_chain = 0
+    if blocks == 0:
+        is_chain = 1
+        blocks = 1
+        w = ptr32(out)
+        w[0] = 0
+        w[1] = 0
+        w[2] = 0
+        w[3] = 0
     done = 0
     found = 0
     while done < count:
+        if is_chain:
+            w = ptr32(v)
+            data = ptr32(int(bits) + 16 * done)
+            w[0] = ptr32(out)[0] ^ data[0]
+            w[1] = ptr32(out)[1] ^ data[1]
+            w[2] = ptr32(out)[2] ^ data[2]
+            w[3] = ptr32(out)[3] ^ data[3]
         done += 1
         # The key schedule, FIPS 197 section 5.2.
         s = ptr8(base)
@@ -147,17 +164,18 @@ def _kernel(s: ptr8, t0: ptr32, t1: ptr32, more) -> int:  # noqa: ANN001, C901  
             w[2] = ptr32(s)[14] ^ ptr32(s)[10]
             w[3] = ptr32(s)[15] ^ ptr32(s)[11]
             block += 1
-        # The filter, as in ``Bloom.__contains__``.
-        extra = out[7] | (out[9] << 8)
+        # The filter, as in ``Bloom._probe``.
         i = 0
-        while i < 8:
-            word = ptr16(out)[i]
-            if ((bits[word & last] >> (((word >> 13) & 4) | (extra & 3))) & 1) == 0:
-                break
-            extra >>= 2
-            i += 1
-            if i == 3:
-                i = 5
+        if blocks > 1:
+            extra = out[7] | (out[9] << 8)
+            while i < 8:
+                word = ptr16(out)[i]
+                if ((bits[word & last] >> (((word >> 13) & 4) | (extra & 3))) & 1) == 0:
+                    break
+                extra >>= 2
+                i += 1
+                if i == 3:
+                    i = 5
         if i == 8:
             found = done
             count = done
@@ -195,6 +213,7 @@ class ViperEngine(Engine):
         self._more = [t2, t3, box, box, box, self._any, 0, 0, 0, 0]
 
     def _run(self, state: bytearray, out: "MutableBuffer", blocks: int) -> None:
+        """Do one thing that needs no filter. Allocates nothing."""
         more = self._more
         more[_STATE] = state
         more[_OUT] = out
@@ -203,6 +222,17 @@ class ViperEngine(Engine):
         more[_COUNT] = 1
         more[_KEY_LEN] = len(state) - BLOCK
         more[_BLOCKS] = blocks
+        _kernel(self._stairs, self._t0, self._t1, more)
+
+    def chain(self, state: bytearray, data: bytearray, out: "MutableBuffer") -> None:
+        """Chain the blocks of ``data`` in machine code; see ``Engine.chain``."""
+        more = self._more
+        more[_STATE] = state
+        more[_OUT] = out
+        more[_BITS] = data
+        more[_COUNT] = len(data) // BLOCK
+        more[_KEY_LEN] = len(state) - BLOCK
+        more[_BLOCKS] = 0
         _kernel(self._stairs, self._t0, self._t1, more)
 
     def block(self, state: bytearray, out: "MutableBuffer") -> None:
@@ -227,5 +257,4 @@ class ViperEngine(Engine):
 
     def wipe(self) -> None:
         """Overwrite the key schedule and the blocks."""
-        for at in range(len(self._stairs)):
-            self._stairs[at] = 0
+        self._stairs[:] = bytes(len(self._stairs))

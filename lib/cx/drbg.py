@@ -90,7 +90,7 @@ class CtrDrbg(CtrState):
         state[:] = bytes(range(size))  # the key 00 01 02 ... of step 8
         for at in range(0, size, _BLOCK):
             material[3] = at // _BLOCK  # the IV is the block's number
-            self._chain(material, seed[at : at + _BLOCK])
+            engine.chain(state, material, seed[at : at + _BLOCK])
         state[:] = seed_material
         for at in range(0, size, _BLOCK):
             engine.block(state, seed[at : at + _BLOCK])
@@ -100,15 +100,6 @@ class CtrDrbg(CtrState):
         for at in range(size):
             state[at] ^= seed_material[at]
         wipe(seed_material)
-
-    def _chain(self, data: bytearray, chain: memoryview) -> None:
-        """Chain all blocks of ``data`` into the 16 zero bytes ``chain``: BCC (section 10.3.3)."""
-        state = self.state
-        key_len = len(state) - _BLOCK
-        for at in range(0, len(data), _BLOCK):
-            for index in range(_BLOCK):
-                state[key_len + index] = chain[index] ^ data[at + index]
-            self._engine.block(state, chain)
 
 
 def _derivation_input(size: int, entropy: "Buffer", nonce: "Buffer", personalization: bytes) -> bytearray:
@@ -131,5 +122,4 @@ def _derivation_input(size: int, entropy: "Buffer", nonce: "Buffer", personaliza
 
 def wipe(buffer: bytearray) -> None:
     """Overwrite a secret in place."""
-    for at in range(len(buffer)):
-        buffer[at] = 0
+    buffer[:] = bytes(len(buffer))
