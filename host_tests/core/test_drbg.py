@@ -46,6 +46,14 @@ def test_bad_parameters():
     raises(FormatError, drbg.generate, 65537)
 
 
+def test_empty_and_long_personalization():
+    one = CtrDrbg(128, b"e" * 16, b"n" * 8, b"")
+    two = CtrDrbg(128, b"e" * 16, b"n" * 8)
+    assert one.state == two.state
+    states = [bytes(CtrDrbg(256, b"e" * 32, b"n" * 16, b"p" * length).state) for length in range(70)]
+    assert len(set(states)) == 70
+
+
 def test_wipe_clears_the_state():
     drbg = CtrDrbg(128, b"e" * 16, b"n" * 8)
     assert any(drbg.state)

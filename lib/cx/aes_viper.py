@@ -187,6 +187,17 @@ def _kernel(s: ptr8, t0: ptr32, t1: ptr32, more) -> int:  # noqa: ANN001, C901  
     return found
 
 
+@micropython.viper
+def _add(target: ptr32, other: ptr32, words: int):  # noqa: ANN202  viper knows no None
+    """Exclusive-or words into others."""
+    target = ptr32(target)
+    other = ptr32(other)
+    at = 0
+    while at < words:
+        target[at] = target[at] ^ other[at]
+        at += 1
+
+
 def fused_tables(box: "Buffer") -> "list[bytearray]":
     """Return the four tables of SubBytes with MixColumns, 256 little-endian words each."""
     tables = [bytearray(1024) for _ in range(4)]
@@ -239,6 +250,10 @@ class ViperEngine(Engine):
         """Encrypt V as it is; see ``Engine.block``. Allocates nothing."""
         self._run(state, out, 1)
 
+    def add(self, target: bytearray, other: bytearray) -> None:
+        """Exclusive-or ``other`` into ``target``; see ``Engine.add``. Allocates nothing."""
+        _add(target, other, len(target) // 4)
+
     def step(self, state: bytearray, out: "MutableBuffer") -> None:
         """Do one Generate call; see ``Engine.step``. Allocates nothing."""
         self._run(state, out, len(state) // BLOCK + 1)
@@ -257,4 +272,4 @@ class ViperEngine(Engine):
 
     def wipe(self) -> None:
         """Overwrite the key schedule and the blocks."""
-        self._stairs[:] = bytes(len(self._stairs))
+        self.add(self._stairs, self._stairs)

@@ -1,5 +1,7 @@
 """CTR_DRBG with derivation function on AES (NIST SP 800-90A Rev. 1 section 10.2.1). No reseed."""
 
+from struct import pack_into
+
 from cx import aes
 from cx.compat import TYPE_CHECKING, const
 from cx.errors import FormatError, NotSupportedError
@@ -10,6 +12,16 @@ if TYPE_CHECKING:
 
 _BLOCK = const(16)
 _MAX_REQUEST_BYTES = const(65536)  # Table 3: 2^19 bits
+# The key of Block_Cipher_df, 00 01 02 ... (section 10.3.2 step 8), and room for V.
+_DF_STATE = bytes(range(48))
+# What the first update begins with: the blocks 1, 2 (and 3) under a key of zeros, by length of the state.
+_FIRST_UPDATE = {
+    32: b"\x58\xe2\xfc\xce\xfa\x7e\x30\x61\x36\x7f\x1d\x57\xa4\xe7\x45\x5a"
+    b"\x03\x88\xda\xce\x60\xb6\xa3\x92\xf3\x28\xc2\xb9\x71\xb2\xfe\x78",
+    48: b"\x53\x0f\x8a\xfb\xc7\x45\x36\xb9\xa9\x63\xb4\xf1\xc4\xcb\x73\x8b"
+    b"\xce\xa7\x40\x3d\x4d\x60\x6b\x6e\x07\x4e\xc5\xd3\xba\xf3\x9d\x18"
+    b"\x72\x60\x03\xca\x37\xa6\x2a\x74\xd1\xa2\xf5\x8e\x75\x06\x35\x8e",
+}
 
 
 class CtrState:
@@ -43,7 +55,6 @@ class CtrState:
             engine.block(state, view[at : at + _BLOCK])
             at += _BLOCK
         engine.step(state, view[at:])  # the last block and the update, as every shorter call is
-        engine.wipe()
         return out[:length]
 
     def wipe(self) -> None:
@@ -78,7 +89,6 @@ class CtrDrbg(CtrState):
         material = _derivation_input(len(self.state), entropy, nonce, personalization)
         self._derive(material)
         wipe(material)
-        self._engine.wipe()
 
     def _derive(self, material: bytearray) -> None:
         """Block_Cipher_df (section 10.3.2) and the first update (10.2.1.2), which it feeds."""
@@ -87,36 +97,31 @@ class CtrDrbg(CtrState):
         key_len = size - _BLOCK
         seed_material = bytearray(size)
         seed = memoryview(seed_material)
-        state[:] = bytes(range(size))  # the key 00 01 02 ... of step 8
+        state[:] = _DF_STATE[:size]
         for at in range(0, size, _BLOCK):
             material[3] = at // _BLOCK  # the IV is the block's number
             engine.chain(state, material, seed[at : at + _BLOCK])
         state[:] = seed_material
         for at in range(0, size, _BLOCK):
-            engine.block(state, seed[at : at + _BLOCK])
-            state[key_len:] = seed[at : at + _BLOCK]
-        state[:] = bytes(key_len) + b"\xff" * _BLOCK  # a step gives one block before it updates from V = 0
-        engine.step(state, material)
-        for at in range(size):
-            state[at] ^= seed_material[at]
+            block = seed[at : at + _BLOCK]
+            engine.block(state, block)
+            state[key_len:] = block
+        state[:] = _FIRST_UPDATE[size]
+        engine.add(state, seed_material)
         wipe(seed_material)
 
 
 def _derivation_input(size: int, entropy: "Buffer", nonce: "Buffer", personalization: bytes) -> bytearray:
     """Return room for the IV, then L || N || input || 0x80 || padding (section 10.3.2 steps 2 to 5)."""
-    length = len(entropy) + len(nonce) + len(personalization)
-    material = bytearray(_BLOCK + (8 + length + _BLOCK) // _BLOCK * _BLOCK)
-    at = _BLOCK
-    for part in (
-        length.to_bytes(4, "big"),
-        size.to_bytes(4, "big"),
-        entropy,
-        nonce,
-        personalization,
-        b"\x80",
-    ):
-        material[at : at + len(part)] = part
-        at += len(part)
+    nonce_at = 3 * 8 + len(entropy)
+    personalization_at = nonce_at + len(nonce)
+    end = personalization_at + len(personalization)
+    material = bytearray((end + _BLOCK) // _BLOCK * _BLOCK)
+    pack_into(">II", material, _BLOCK, end - 3 * 8, size)
+    material[3 * 8 : nonce_at] = entropy
+    material[nonce_at:personalization_at] = nonce
+    material[personalization_at:end] = personalization
+    material[end] = 0x80
     return material
 
 
