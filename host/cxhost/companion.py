@@ -11,14 +11,19 @@ import hashlib
 import json
 import secrets
 import struct
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from cx import frame
 from cxhost.transport import Transport
 
-_PIECE_BYTES = 200
-_CHUNK_BYTES = 512
+# Two frames of 120 bytes are under way at a time: together they fit the badge's input ring of 260 bytes,
+# even while it writes to flash and reads nothing, and the line stays busy while one is answered.
+_PIECE_BYTES = 106
+_WINDOW_PIECES = 2
+_DATA_S = 1.0
+_DATA_TRIES = 15
 _ANSWER_S = 5.0
 _TRIES = 5
 # Verifying a long publication holds the badge for a while.
@@ -44,7 +49,7 @@ class Badge:
         self._transport = transport
         self._on_waiting = on_waiting or (lambda what, seconds: None)
         self._decoder = frame.Decoder(frame.MAX_FROM_BADGE)
-        self._arrived: list[tuple[int, int, bytes]] = []
+        self._arrived: deque[tuple[int, int, bytes]] = deque()
         # A random start, so that a badge does not take this for a repeated frame of an earlier session.
         self._sequence = secrets.randbelow(256)
 
@@ -85,13 +90,36 @@ class Badge:
         offset = self.request("put", what=what, timeout_s=_ANSWER_S, size=len(data), sha256=digest, **fields)[
             "offset"
         ]
-        while offset < len(data):
-            piece = struct.pack(">I", offset) + data[offset : offset + _PIECE_BYTES]
-            _, payload = self._exchange(frame.DATA, piece, _ANSWER_S)
-            offset = json.loads(payload)["offset"]
-            if progress:
-                progress(offset, len(data))
+        self._send_pieces(data, offset, progress or (lambda done, total: None))
         return self.request("end", timeout_s=_END_S)
+
+    def _send_pieces(self, data: bytes, held: int, progress: Callable[[int, int], None]) -> None:
+        """Send ``data`` from ``held`` on, with as much on its way as the badge's input ring takes.
+
+        An answer tells how much the badge holds. If that does not grow, a piece was lost, and
+        everything after it is sent again.
+        """
+        sent = held
+        tries = 0
+        under_way: set[int] = set()
+        while held < len(data):
+            while sent < min(len(data), held + _WINDOW_PIECES * _PIECE_BYTES):
+                piece = data[sent : sent + _PIECE_BYTES]
+                under_way.add(self._send(frame.DATA, struct.pack(">I", sent) + piece))
+                sent += len(piece)
+            answer = self._answer(_DATA_S, under_way)
+            now_held = held if answer is None else json.loads(_checked(answer)[1])["offset"]
+            if now_held > held:
+                held, tries = now_held, 0
+                progress(held, len(data))
+                continue
+            tries += 1
+            if tries > _DATA_TRIES:
+                raise BadgeError(
+                    "timeout", "the badge stopped answering in the middle: try again, it goes on there"
+                )
+            sent = held
+            under_way.clear()
 
     def get(self, size: int, sha256: str) -> bytes:
         """Fetch ``size`` offered bytes and compare their hash; BadgeError when it is wrong."""
@@ -106,23 +134,39 @@ class Badge:
             raise BadgeError("sha256", "the report was damaged on its way: try again")
         return data
 
+    def _send(self, kind: int, payload: bytes) -> int:
+        """Send one frame under a new sequence number and return the number."""
+        self._sequence = (self._sequence + 1) & 0xFF
+        self._transport.write(frame.encode(kind, self._sequence, payload))
+        return self._sequence
+
     def _exchange(self, kind: int, payload: bytes, timeout_s: float) -> tuple[int, bytes]:
         """Send one frame until it is answered; return (type, payload) of the answer."""
-        self._sequence = (self._sequence + 1) & 0xFF
+        sequence = self._send(kind, payload)
         for _ in range(_TRIES):
-            self._transport.write(frame.encode(kind, self._sequence, payload))
-            answer = self._answer(timeout_s)
+            answer = self._answer(timeout_s, {sequence})
             if answer is not None:
-                if answer[0] == frame.ERROR:
-                    error = json.loads(answer[1])
-                    raise BadgeError(error["error"], error["message"])
-                return answer
+                return _checked(answer)
+            self._transport.write(frame.encode(kind, sequence, payload))
         raise BadgeError("timeout", "the badge does not answer: is it on, and is this its port?")
 
-    def _answer(self, timeout_s: float) -> tuple[int, bytes] | None:
-        """Return (type, payload) of the frame with our sequence number, or None after the time."""
+    def _answer(self, timeout_s: float, sequences: set[int]) -> tuple[int, bytes] | None:
+        """Return (type, payload) of the next answer to one of our frames, or None after the time.
+
+        The number of the answered frame is taken out of ``sequences``.
+        """
         deadline = self._transport.now() + timeout_s
         while True:
+            while self._arrived:
+                kind, sequence, payload = self._arrived.popleft()
+                if sequence not in sequences:
+                    continue
+                if kind != frame.WAITING:
+                    sequences.discard(sequence)
+                    return kind, payload
+                waiting = json.loads(payload)
+                deadline = self._transport.now() + waiting["seconds"] + timeout_s
+                self._on_waiting(waiting["for"], waiting["seconds"])
             remaining = deadline - self._transport.now()
             if remaining <= 0:
                 return None
@@ -130,12 +174,11 @@ class Badge:
                 received = self._decoder.feed(byte)
                 if received is not None:
                     self._arrived.append(received)
-            while self._arrived:
-                kind, sequence, payload = self._arrived.pop(0)
-                if sequence != self._sequence:
-                    continue
-                if kind != frame.WAITING:
-                    return kind, payload
-                waiting = json.loads(payload)
-                deadline = self._transport.now() + waiting["seconds"] + timeout_s
-                self._on_waiting(waiting["for"], waiting["seconds"])
+
+
+def _checked(answer: tuple[int, bytes]) -> tuple[int, bytes]:
+    """Return the answer; BadgeError when it is the badge's refusal."""
+    if answer[0] == frame.ERROR:
+        error = json.loads(answer[1])
+        raise BadgeError(error["error"], error["message"])
+    return answer
