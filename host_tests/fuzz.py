@@ -19,15 +19,39 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from cx import descriptor, publication, strictjson, x509
+from cx import der, descriptor, extensions, publication, strictjson, x509
 from cx.errors import CxError
 from cxhost import inspect
 from cxhost.reports import verify_report
+
+sys.path.insert(0, str(Path(__file__).parent / "core"))
+import documents
 
 SAMPLES = Path(__file__).parent / "vectors" / "samples"
 MOST_BYTES = 4000  # of a starting document: larger ones teach nothing more
 PEM = (SAMPLES / "publisher_p256.pem").read_text()
 CERTIFICATE = x509.from_pem(PEM)
+USAGE = [documents.octets(bytes(8)), documents.octets(b""), documents.octets(b"\x50\x4b\x00\x90")]
+GUIDANCE = extensions.Guidance(
+    [(55, 5, 15), (63, 10, 30)], {"en": "Stay at home.", "de": "Zu Hause bleiben."}
+)
+CONTENT = documents.content(
+    [
+        documents.notification(5, 1, bytes(48)),
+        documents.notification(9, 7, b"later"),
+        documents.notification(4, 2, bytes(48), documents.octets(b"later")),
+    ],
+    excludes="20260412110000Z",
+    more=der.encode(
+        der.CONTEXT_0,
+        documents.sequence(
+            (
+                extensions.encode_extension(extensions.USAGE, documents.sequence(USAGE)),
+                extensions.encode_extension(extensions.GUIDANCE, extensions.encode_guidance(GUIDANCE)),
+            )
+        ),
+    ),
+)
 URL = "https://health.ruritania.example/cx.json"
 DESCRIPTOR = {
     "url": URL,
@@ -41,12 +65,29 @@ DESCRIPTOR = {
 
 
 def read_publication(data: bytes) -> None:
-    """Verify a publication and read its seeds."""
-    stream = io.BytesIO(data)
-    header = publication.verify(stream, CERTIFICATE)
-    for _ in publication.notifications(stream, header):
-        pass
+    """Read a publication that openssl signed."""
+    read(data, CERTIFICATE)
+
+
+def read(document: bytes, certificate: bytes) -> None:
+    """Verify a publication and read its seeds, usage and guidance."""
+    stream = io.BytesIO(document)
+    header = publication.verify(stream, certificate)
+    seeds = list(publication.notifications(stream, header))
+    if len(seeds) != header.seeds:
+        raise AssertionError("as many seeds were counted as are not there")
     publication.guidance(stream, header)
+
+
+def read_signed(content: bytes) -> None:
+    """Sign a mutated content, so that it is read to its end, by a badge."""
+    read(documents.cms(content), documents.certificate())
+
+
+def read_attributes(attributes: bytes) -> None:
+    """Sign mutated attributes, so that their form is all that can be wrong with them."""
+    signer = documents.signer(CONTENT, attrs=[attributes])
+    read(documents.cms(CONTENT, [signer]), documents.certificate())
 
 
 def read_json(data: bytes) -> None:
@@ -58,6 +99,8 @@ def read_json(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], object]] = {
     "publication": read_publication,
+    "content": read_signed,
+    "attributes": read_attributes,
     "report": verify_report,
     "descriptor": descriptor.check,
     "certificate": x509.Certificate,
@@ -75,6 +118,8 @@ def corpus() -> dict[str, list[bytes]]:
     text = [json.dumps(DESCRIPTOR).encode(), json.dumps(DESCRIPTOR, indent=1).encode()]
     return {
         "publication": publications,
+        "content": [CONTENT],
+        "attributes": [b"".join(documents.attributes(CONTENT))],
         "report": reports,
         "descriptor": text,
         "certificate": [CERTIFICATE],

@@ -83,6 +83,19 @@ def report_usages(extensions: Any, seeds: int) -> list[Usage | None]:
     return [pair if is_usage(*pair) else None for pair in pairs]
 
 
+def publication_usages(parameters: bytes) -> list[list[Usage | None]]:
+    """Return the usages in the parameters of a publication's extension, by notification; ``ValueError``."""
+    found = []
+    for one in _PublicationUsage.load(parameters, strict=True):
+        octets = one.native
+        pairs = [
+            (int.from_bytes(octets[at : at + 2], "big"), int.from_bytes(octets[at + 2 : at + 4], "big"))
+            for at in range(0, len(octets), 4)
+        ]
+        found.append([pair if is_usage(*pair) else None for pair in pairs])
+    return found
+
+
 def usage_extension(usages: Iterable[Sequence[Usage | None]]) -> dict[str, Any]:
     """Return usage for ``asn1.Extensions`` of a publication: by notification, that of each seed.
 

@@ -84,7 +84,7 @@ def _publication(document: bytes) -> dict[str, Any]:
         "excludesPublishedBefore": _time(data["excludes_published_before"]),
         "notifications": [_notification(one) for one in data["notifications"]],
         "updateURLs": [url.native for url in data["update_urls"]],
-        "extensions": _extensions(data["extensions"]),
+        "extensions": _extensions(data["extensions"], True),
         "signers": [_signer(one) for one in signed["signer_infos"]],
         "certificates": [
             _certificate(one.chosen) for one in signed["certificates"] if one.name == "certificate"
@@ -109,23 +109,34 @@ def _notification(one: Any) -> dict[str, Any]:
     }
 
 
-def _extensions(extensions_field: Any) -> list[dict[str, Any]]:
-    return [_extension(one) for one in extensions_field] if extensions_field.native else []
+def _extensions(extensions_field: Any, in_publication: bool) -> list[dict[str, Any]]:
+    return [_extension(one, in_publication) for one in extensions_field] if extensions_field.native else []
 
 
-def _extension(one: Any) -> dict[str, Any]:
+def _extension(one: Any, in_publication: bool) -> dict[str, Any]:
     kind = one["extn_id"].dotted
     parameters = one["parameters"].dump()
     entry: dict[str, Any] = {"id": kind, "name": extensions.NAMES.get(kind), "bytes": len(parameters)}
-    if kind == extensions.GUIDANCE:
-        try:
+    try:
+        if kind == extensions.GUIDANCE:
             guidance = decode_guidance(parameters)
             names = ("attenuation", "low", "high")
             entry["buckets"] = [dict(zip(names, bucket, strict=True)) for bucket in guidance.buckets]
             entry["texts"] = guidance.texts
-        except CxError as error:
-            entry["ignored"] = str(error)
+        elif kind == extensions.USAGE and in_publication:
+            entry["usage"] = [_usages(one) for one in extensions.publication_usages(parameters)]
+    except (CxError, ValueError, TypeError) as error:
+        entry["ignored"] = " ".join(str(error).split())
     return entry
+
+
+def _usages(usages: list[extensions.Usage | None]) -> str:
+    known = [usage for usage in usages if usage is not None]
+    if not known:
+        return f"not known of {len(usages)}"
+    first, last = (_day(days) for days in (min(known)[0], max(known)[0]))
+    identifiers = sum(usage[1] for usage in known)
+    return f"{len(known)} of {len(usages)} seeds, first used {first} to {last}, {identifiers} identifiers"
 
 
 def _signer(one: Any) -> dict[str, Any]:
@@ -153,7 +164,7 @@ def _report(document: bytes) -> dict[str, Any]:
             {"algorithm": _algorithm(one), "bytes": len(one["signature_value"].native)}
             for one in report["signatures"]
         ],
-        "extensions": _extensions(content["extensions"]),
+        "extensions": _extensions(content["extensions"], False),
         "usage": [
             None if usage is None else {"firstDay": _day(usage[0]), "identifiers": usage[1]}
             for usage in extensions.report_usages(content["extensions"], len(content["seed_descriptors"]))

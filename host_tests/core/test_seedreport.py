@@ -65,6 +65,11 @@ def test_any_text_is_a_confirmation_code():
     assert "W\u00f6lf \u2603 \U0001f43a".encode() in report
 
 
+def test_the_public_key_is_computed_where_it_is_not_known():
+    whole = d.seed(1, bytes(24), KEY_1)
+    assert build(whole[:3]) == build(whole)
+
+
 def test_private_keys_stay_private():
     report = build(d.seed(1, bytes(24), KEY_1))
     assert KEY_1 not in report

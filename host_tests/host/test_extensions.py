@@ -4,6 +4,7 @@ import io
 from datetime import datetime, timezone
 
 import pytest
+from asn1crypto import core
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -87,6 +88,7 @@ def test_usage_and_guidance_of_a_publisher_in_a_publication():
     shown = inspect.describe(document)["extensions"]
     assert [one["name"] for one in shown] == ["usage", "guidance"]
     assert shown[1]["texts"] == texts
+    assert shown[0]["usage"][0] == "1 of 2 seeds, first used 2026-04-12 to 2026-04-12, 144 identifiers"
 
 
 def test_both_sides_write_the_same():
@@ -111,3 +113,9 @@ def test_what_cannot_be_written():
         extensions.guidance_extension([], {"en": "x" * 4096})
     with pytest.raises(ValueError, match="usage: "):
         extensions.usage_extension([[(1, 2049)]])
+
+
+def test_extensions_that_are_ignored_are_shown_as_such():
+    bad = [{"extn_id": kind, "parameters": core.OctetString(b"?")} for kind in extensions.NAMES]
+    shown = inspect.describe(signed(content(*bad))[0])["extensions"]
+    assert all("ignored" in one for one in shown)
