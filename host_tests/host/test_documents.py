@@ -93,6 +93,14 @@ def test_inspect_for_people(run, descriptor):
     assert "Ruritania Health Service" in shown and "rsa" not in shown
 
 
+def test_standard_input():
+    app = typer.Typer()
+    documents.register(app)
+    for command in (("inspect", "-"), ("verify", "report", "-")):
+        assert "Ruritania" in CliRunner().invoke(app, command, input=REPORT.read_bytes()).output
+    assert CliRunner().invoke(app, ["verify", "descriptor", "-"], input=b"{").exit_code == 1
+
+
 def test_inspect_says_what_is_wrong(run, tmp_path):
     wrong = tmp_path / "wrong"
     for content in (b"", b"<html>", b"{}", FULL.read_bytes()[:-1], REPORT.read_bytes() + b"\0", b"0\x80\0\0"):
