@@ -230,6 +230,18 @@ def test_slices():
     assert sizes == [(5, 1, 2400)] * 30 + [(4, 2, 96)]
 
 
+def test_verification_in_slices():
+    document = many_seeds()
+    header = publication.Publication()
+    steps = publication.verify_steps(d.stream(document), d.certificate(), header)
+    assert sum([1 for _ in steps]) == len(document) // 16384 + 2
+    assert header.seeds == 3002 and header.digest
+    wrong = publication.verify_steps(
+        d.stream(document), d.certificate(issuer="Other"), publication.Publication()
+    )
+    raises(SignatureError, list, wrong)
+
+
 def test_a_stream_that_changes_after_it_was_verified():
     document = bytearray(many_seeds())
     stream = d.stream(bytes(document))

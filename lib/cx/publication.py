@@ -30,6 +30,7 @@ DIAGNOSED = const(5)
 _SEED_BYTES = {1: 24, 2: 48}
 _MAX_URLS_BYTES = const(4096)
 _MAX_SLICE_SEEDS = const(16)
+_SLICE_BYTES = const(16384)
 _DAY_S = const(86400)
 
 
@@ -71,30 +72,36 @@ def verify(stream: "Stream", certificate: "Buffer") -> Publication:
     publication.
     """
     header = Publication()
-    _prove(stream, header, Certificate(certificate))
-    _read_content(_enter(stream, header, header.start, header.end), header)
+    for _ in verify_steps(stream, certificate, header):
+        pass
     return header
 
 
-def _prove(stream: "Stream", header: Publication, signer: Certificate) -> None:
-    """Check the signature, with the reader of the first pass already gone: both need room."""
-    signers = _first_pass(stream, header, signer)
-    cms.verify(signers, CONTENT_TYPE, header.digest, signer.spki)
+def verify_steps(stream: "Stream", certificate: "Buffer", header: Publication) -> "Iterator[None]":
+    """Do what ``verify`` does in slices, filling ``header``; yield after every 16 KiB for other tasks.
 
-
-def _first_pass(stream: "Stream", header: Publication, signer: Certificate) -> "list[cms.Signer]":
-    """Read it once; note the hashes and where the content is; return who claims to be ``signer``."""
+    ``header`` means nothing before this has come to its end without an error.
+    """
+    signer = Certificate(certificate)
     blocks = FirstPass(stream)
     reader = StreamReader(blocks)
     outers = cms.enter(reader, CONTENT_TYPE)
     header.start, header.end = reader.position, reader.end
     blocks.watch(header.start, header.end)
+    while header.end - reader.position > _SLICE_BYTES:
+        reader.position += _SLICE_BYTES
+        reader.peek()  # brings what lies before it, too
+        yield
     reader.position = header.end
     header.digest = blocks.digest()
     signers = cms.read_signers(reader, outers, signer)
     blocks.finish(reader.position, "publication")
     header.chunk_hashes = blocks.chunk_hashes
-    return signers
+    del blocks, reader  # the signature check needs the room
+    yield
+    cms.verify(signers, CONTENT_TYPE, header.digest, signer.spki)
+    yield
+    _read_content(_enter(stream, header, header.start, header.end), header)
 
 
 def _read_content(reader: StreamReader, header: Publication) -> None:
