@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 _BLOCK = 16
 # Section 10.2.1, table 3: no more than 2**19 bits in one request.
 MAX_REQUEST = 1 << 16
+MAX_IDS = 2048  # that one seed gives
 # Generator type: (bytes of the seed and of the preseed, bytes of entropy input in front, AES key bits).
 _TYPES = {1: (24, 16, 128), 2: (48, 32, 256)}
 
@@ -104,8 +105,8 @@ def contact_ids(generator_type: int, seed: bytes, count: int) -> list[bytes]:
 
     ``ValueError`` for an unknown type, a seed of another length than the type's, and a count above 2048.
     """
-    if not 0 <= count <= 2048:
-        raise ValueError(f"count is {count}: a seed has 2048 identifiers")
+    if not 0 <= count <= MAX_IDS:
+        raise ValueError(f"count is {count}: a seed has {MAX_IDS} identifiers")
     drbg = _instantiate(generator_type, seed, b"")
     identifiers = []
     for _ in range(count):

@@ -53,6 +53,20 @@ def is_usage(first_day: int, count: int) -> bool:
     return 0 <= first_day <= MAX_DAY and 1 <= count <= MAX_IDS
 
 
+def encode_usage(usage: Usage | None) -> bytes:
+    """Return the 4 bytes that stand for a usage, zeros for one that is not known; ``ValueError``."""
+    if usage is not None and not is_usage(*usage):
+        raise ValueError(f"usage: day {usage[0]} and {usage[1]} identifiers cannot be")
+    first_day, count = usage or (0, 0)
+    return first_day.to_bytes(2, "big") + count.to_bytes(2, "big")
+
+
+def decode_usage(octets: bytes) -> Usage | None:
+    """Return what 4 bytes tell of a usage; None when they tell nothing that can be."""
+    pair = int.from_bytes(octets[:2], "big"), int.from_bytes(octets[2:], "big")
+    return pair if len(octets) == 4 and is_usage(*pair) else None
+
+
 def _parameters(extensions: Any, kind: str) -> bytes | None:
     """Return the parameters of the one extension of this kind; None when there is none, or more than one."""
     if not extensions.native:
@@ -88,11 +102,7 @@ def publication_usages(parameters: bytes) -> list[list[Usage | None]]:
     found = []
     for one in _PublicationUsage.load(parameters, strict=True):
         octets = one.native
-        pairs = [
-            (int.from_bytes(octets[at : at + 2], "big"), int.from_bytes(octets[at + 2 : at + 4], "big"))
-            for at in range(0, len(octets), 4)
-        ]
-        found.append([pair if is_usage(*pair) else None for pair in pairs])
+        found.append([decode_usage(octets[at : at + 4]) for at in range(0, len(octets), 4)])
     return found
 
 
@@ -101,15 +111,7 @@ def usage_extension(usages: Iterable[Sequence[Usage | None]]) -> dict[str, Any]:
 
     None: not known. A notification of a type that the publisher itself does not know has an empty list.
     """
-    strings = []
-    for notification in usages:
-        octets = b""
-        for usage in notification:
-            if usage is not None and not is_usage(*usage):
-                raise ValueError(f"usage: day {usage[0]} and {usage[1]} identifiers cannot be")
-            first_day, count = usage or (0, 0)
-            octets += first_day.to_bytes(2, "big") + count.to_bytes(2, "big")
-        strings.append(octets)
+    strings = [b"".join(map(encode_usage, notification)) for notification in usages]
     return {"extn_id": USAGE, "parameters": _PublicationUsage(strings)}
 
 

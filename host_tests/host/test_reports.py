@@ -227,3 +227,35 @@ def test_garbage():
         refused(draw.randbytes(draw.randrange(200)))
     for opening in (b"", b"\x00", b"\x30", b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", b"{}", b"\xff" * 64):
         assert refused(opening).reason is Reason.NOT_A_REPORT
+
+
+def usage_extension(*pairs: tuple[int, int]) -> bytes:
+    oid = build.tlv(0x06, bytes.fromhex("698399c9c1d5cb9ac2b9b1a1cfbea1c3f7f1f310"))  # X.690 section 8.19
+    told = build.tlv(0x30, *(build.tlv(0x30, build.integer(day), build.integer(n)) for day, n in pairs))
+    return build.tlv(0x30, oid, told)
+
+
+def usages(*extensions: bytes) -> list[tuple[int, int] | None]:
+    seeds = [build.Seed(secrets.token_bytes(24), p256()) for _ in range(2)]
+    extra = build.tlv(0xA0, build.tlv(0x30, *extensions)) if extensions else b""
+    return [seed.usage for seed in verify_report(build.build_report(NAME, "CODE", seeds, extra=extra)).seeds]
+
+
+def test_usage_is_read():
+    assert usages(usage_extension((20555, 144), (0, 2048))) == [
+        (20555, 144),
+        (0, 2048),
+    ]
+    assert usages(usage_extension((65535, 1), (20555, 0))) == [(65535, 1), None]
+    assert usages(usage_extension((65536, 1), (-1, 2049))) == [None, None]
+
+
+def test_usage_that_is_not_right_is_taken_as_absent():
+    good = usage_extension((20555, 144), (20556, 144))
+    bare = build.tlv(0x30, build.tlv(0x06, bytes.fromhex("698399c9c1d5cb9ac2b9b1a1cfbea1c3f7f1f310")))
+    other = build.tlv(0x30, build.tlv(0x06, bytes.fromhex("6a0305")), build.tlv(0x04, b"padding" * 100))
+    assert usages(other, good) == usages(good)
+    few, many = usage_extension((20555, 144)), usage_extension(*[(20555, 144)] * 3)
+    text = good[:24] + build.text("no usage")
+    for extensions in ((), (few,), (many,), (good, good), (bare,), (build.tlv(0x30, text[2:]),), (other,)):
+        assert usages(*extensions) == [None, None]

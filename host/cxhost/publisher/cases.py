@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from cxhost import extensions
 from cxhost.publisher import codes
 from cxhost.publisher.database import Claim, Code, Entry, Seed, transact
 from cxhost.publisher.levels import level_label
@@ -187,12 +188,14 @@ class Cases:
                 key_hash=one.key_hash,
                 code_id=code.id,
                 reported_at=now,
+                usage=_usage(one),
             )
             for key, one in distinct.items()
             if key not in known
         }
-        for seed in known.values():
+        for key, seed in known.items():
             self._decide(session, seed, code)
+            seed.usage = seed.usage or _usage(distinct[key])
         session.add_all(new.values())
         session.flush()  # numbers the new ones
         session.add_all(
@@ -209,3 +212,8 @@ class Cases:
         other = session.get_one(Code, seed.code_id)
         if (code.issued_at, code.id) > (other.issued_at, other.id):
             seed.code_id = code.id
+
+
+def _usage(seed: ReportedSeed) -> bytes | None:
+    """Return a seed's usage as the database holds it."""
+    return None if seed.usage is None else extensions.encode_usage(seed.usage)

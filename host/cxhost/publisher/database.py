@@ -29,7 +29,7 @@ T = TypeVar("T")
 _BUSY_TIMEOUT_S = 30
 _ATTEMPTS = 4
 # The newest file of migrations/versions.
-VERSION = "0002"
+VERSION = "0003"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -85,6 +85,7 @@ class Seed(Base):
     key_hash: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
     code_id: Mapped[int] = mapped_column(ForeignKey("codes.id"), index=True)
     reported_at: Mapped[datetime] = mapped_column(index=True)
+    usage: Mapped[bytes | None] = mapped_column(LargeBinary(4))
     published_level: Mapped[int | None]
     changed_at: Mapped[datetime | None] = mapped_column(index=True)
 

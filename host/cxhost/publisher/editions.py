@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Engine, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from cxhost.asn1 import PUBLICATION_OID
@@ -185,16 +185,23 @@ def _record_changes(session: Session, now: datetime, oldest: datetime) -> None:
 
 def _listed(session: Session) -> Groups:
     """Return every seed of a full publication: all that have a level, but not those that have expired."""
-    columns = select(Seed.published_level, Seed.generator_type, Seed.value)
-    rows = session.execute(columns.where(Seed.published_level != int(AlertLevel.EXPIRED)))
-    return group((level, generator_type, value) for level, generator_type, value in rows if level is not None)
+    return _grouped(session, Seed.published_level != int(AlertLevel.EXPIRED))
 
 
 def _changed(session: Session, cut_off: datetime) -> Groups:
     """Return every seed whose level changed at ``cut_off`` or later, those that expired included."""
-    columns = select(Seed.published_level, Seed.generator_type, Seed.value)
-    rows = session.execute(columns.where(Seed.changed_at >= cut_off))
-    return group((level, generator_type, value) for level, generator_type, value in rows if level is not None)
+    return _grouped(session, Seed.changed_at >= cut_off)
+
+
+def _grouped(session: Session, condition: ColumnElement[bool]) -> Groups:
+    rows = session.execute(
+        select(Seed.published_level, Seed.generator_type, Seed.value, Seed.usage).where(condition)
+    )
+    return group(
+        (level, generator_type, value, usage)
+        for level, generator_type, value, usage in rows
+        if level is not None
+    )
 
 
 def _forget(session: Session, before: datetime) -> None:

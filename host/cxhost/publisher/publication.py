@@ -8,14 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cxhost import asn1
+from cxhost import asn1, extensions
 
+# (alert level, generator type) to seeds, each with its usage in front: 28 or 52 bytes.
 Groups = dict[tuple[int, int], list[bytes]]
+_USAGE_BYTES = 4
+_UNKNOWN_USAGE = bytes(_USAGE_BYTES)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """One publication before it is signed. ``groups``: (alert level, generator type) to its seeds."""
+    """One publication before it is signed."""
 
     zone: str
     published_at: datetime
@@ -49,11 +52,11 @@ def update_names(published_at: datetime) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def group(rows: Iterable[tuple[int, int, bytes]]) -> Groups:
-    """Return rows of (level, type, seed) grouped, each group in an order that tells nothing about reports."""
+def group(rows: Iterable[tuple[int, int, bytes, bytes | None]]) -> Groups:
+    """Return rows of (level, type, seed, usage) grouped, in an order that tells nothing about reports."""
     groups: Groups = defaultdict(list)
-    for level, generator_type, seed in rows:
-        groups[level, generator_type].append(seed)
+    for level, generator_type, seed, usage in rows:
+        groups[level, generator_type].append((usage or _UNKNOWN_USAGE) + seed)
     shuffle = random.SystemRandom().shuffle
     for seeds in groups.values():
         shuffle(seeds)
@@ -70,11 +73,22 @@ def encode(listing: Listing) -> bytes:
         "next_update_not_before": listing.next_update_not_before,
         "next_update_not_after": listing.next_update_not_after,
         "notifications": [
-            {"alert_level": level, "generator_type": generator_type, "seed_values": b"".join(seeds)}
+            {
+                "alert_level": level,
+                "generator_type": generator_type,
+                "seed_values": b"".join(seed[_USAGE_BYTES:] for seed in seeds),
+            }
             for (level, generator_type), seeds in listing.groups.items()
         ],
         "update_urls": list(listing.update_urls),
     }
     if listing.excludes_published_before is not None:
         values["excludes_published_before"] = listing.excludes_published_before
+    usages = [
+        [extensions.decode_usage(seed[:_USAGE_BYTES]) for seed in seeds] for seeds in listing.groups.values()
+    ]
+    if any(
+        usage for notification in usages for usage in notification
+    ):
+        values["extensions"] = [extensions.usage_extension(usages)]
     return asn1.PublicationData(values).dump()

@@ -96,7 +96,7 @@ def test_operators(directory):
 def test_migrate_changes_nothing_when_all_is_new(directory):
     printed("code", directory)
     done = run("migrate", directory)
-    assert (done.exit_code, "0002" in done.stdout) == (0, True)
+    assert (done.exit_code, "0003" in done.stdout) == (0, True)
     assert printed("status", directory)["codes_issued"] == 1
 
 
