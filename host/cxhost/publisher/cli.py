@@ -19,6 +19,7 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from cxhost.publisher import server
+from cxhost.publisher.backup import back_up
 from cxhost.publisher.levels import AlertLevel, level_label
 from cxhost.publisher.logs import log_to_stderr
 from cxhost.publisher.operators import OperatorError
@@ -236,6 +237,23 @@ def list_operators(directory: Directory, as_json: Json = False) -> None:
     with _opened(directory) as publisher:
         names = publisher.operators.names()
     _print(as_json, {"operators": names}, lambda: typer.echo("\n".join(names) or "none"))
+
+
+@app.command()
+def backup(
+    directory: Directory, target: Annotated[Path, typer.Argument(help="A new directory.", metavar="TARGET")]
+) -> None:
+    """Copy a publisher while it runs. The copy is a publisher: to restore, put it in the old one's place.
+
+    It holds the signing key: keep it as safe as the publisher itself.
+
+    Example: cxbadge publisher backup ruritania /mnt/safe/ruritania-2026-04-12
+    """
+    with _errors():
+        if back_up(directory, target):
+            typer.echo(f"Copied to {target}")
+        else:
+            typer.echo(f"Copied to {target}, without the database: save that with its own tools (pg_dump)")
 
 
 @app.command()

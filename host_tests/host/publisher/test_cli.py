@@ -43,7 +43,18 @@ def directory(tmp_path: Path) -> Path:
 
 def test_help_has_examples():
     listed = run("--help").stdout
-    for command in ("init", "code", "level", "lookup", "audit", "migrate", "publish", "status", "serve"):
+    for command in (
+        "init",
+        "code",
+        "level",
+        "lookup",
+        "audit",
+        "migrate",
+        "backup",
+        "publish",
+        "status",
+        "serve",
+    ):
         assert command in listed
         shown = run(command, "--help")
         assert shown.exit_code == 0
@@ -79,6 +90,14 @@ def test_lookup_and_audit(directory):
     assert len({one["case"] for one in entries}) == 1
     assert code not in run("audit", directory).stdout
     assert run("audit", directory, "--newest", "1").stdout.count("case") == 1
+
+
+def test_backup(directory, tmp_path):
+    code = printed("code", directory)["codes"][0]
+    done = run("backup", directory, tmp_path / "copy")
+    assert (done.exit_code, done.stdout) == (0, f"Copied to {tmp_path / 'copy'}\n")
+    assert printed("lookup", tmp_path / "copy", code)["state"] == "ready"
+    assert run("backup", directory, tmp_path / "copy").exit_code == 1
 
 
 def test_operators(directory):

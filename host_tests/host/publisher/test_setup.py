@@ -10,6 +10,7 @@ from publisher_support import NAME, Clock, Owner, dump, openssl_verified
 
 from cxhost.asn1 import PublicationData, publication_data
 from cxhost.publisher import Publisher, PublisherError
+from cxhost.publisher.backup import back_up
 from cxhost.publisher.settings import SettingsError
 
 
@@ -130,3 +131,56 @@ def test_database_that_cannot_be_reached_leaves_nothing_behind(tmp_path):
         assert not list((tmp_path / "new").iterdir())
     with Publisher.create(tmp_path / "new", NAME, url) as publisher:
         assert publisher.status()["codes_issued"] == 0
+
+
+def test_backup_of_a_running_publisher_is_a_publisher(publisher, client, clock, tmp_path):
+    owner, code = Owner(seeds=2), publisher.issue_code()
+    publisher.accept_report(owner.report(code))
+    first = publisher.publish()
+    assert back_up(publisher.directory, tmp_path / "copy")
+    later = publisher.issue_code()
+    assert stat.S_IMODE((tmp_path / "copy" / "key.pem").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o700
+    publisher.close()
+    with Publisher.open(tmp_path / "copy", clock) as restored:
+        assert restored.code_state(code).state == "used"
+        with pytest.raises(PublisherError, match="not known"):
+            restored.code_state(later)
+        edition = restored.publish()
+        assert edition.published_at > first.published_at
+        assert edition.counts == {(5, 1): 2}
+        openssl_verified(edition.path, publisher.directory / "cert.pem")
+
+
+def test_backup_of_a_database_elsewhere_is_whole(tmp_path, clock):
+    elsewhere = tmp_path / "elsewhere.db"
+    url = "https://h.example/cx.json"
+    with Publisher.create(tmp_path / "new", NAME, url, clock, database=f"sqlite:///{elsewhere}") as publisher:
+        code = publisher.issue_code()
+    assert back_up(tmp_path / "new", tmp_path / "copy")
+    elsewhere.unlink()
+    with Publisher.open(tmp_path / "copy", clock) as restored:
+        assert restored.code_state(code).state == "ready"
+
+
+def test_backup_does_not_overwrite(publisher, tmp_path):
+    (tmp_path / "busy").mkdir()
+    (tmp_path / "busy" / "letter.txt").write_text("dear")
+    for target in (tmp_path / "busy", tmp_path / "busy" / "letter.txt"):
+        with pytest.raises(PublisherError, match="not empty"):
+            back_up(publisher.directory, target)
+    with pytest.raises(SettingsError, match="not found"):
+        back_up(tmp_path / "busy", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_backup_beside_a_database_server(publisher, tmp_path):
+    assert not back_up(publisher.directory, tmp_path / "copy")
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == {
+        "cert.pem",
+        "code.key",
+        "key.pem",
+        "public",
+        "publisher.toml",
+    }
