@@ -18,6 +18,10 @@ OWNED = ("lib/cx", "badge")
 _GRAIN = 32
 
 
+class ImageError(Exception):
+    """An image of the wrong size, or one without room for what should go in."""
+
+
 class _Memory(UserContext):
     """Blocks in a bytearray. The library's own context formats a log line for every read."""
 
@@ -42,7 +46,7 @@ class Filesystem:
     def __init__(self, board: Board, image: bytes | None = None) -> None:
         size = board.block_bytes * board.block_count
         if image is not None and len(image) != size:
-            raise ValueError(f"an image of {board.name} has {size} bytes, not {len(image)}")
+            raise ImageError(f"an image of {board.name} has {size} bytes, not {len(image)}")
         self._context = _Memory(buffer=bytearray(b"\xff" * size if image is None else image))
         self._fs = littlefs.LittleFS(
             context=self._context,
@@ -84,8 +88,11 @@ class Filesystem:
             self._fs.makedirs(folder, exist_ok=True)
         if self.files(folder or "/").get(path) == len(content) and self.read(path) == content:
             return False
-        with self._fs.open(path, "wb") as stream:
-            stream.write(content)
+        try:
+            with self._fs.open(path, "wb") as stream:
+                stream.write(content)
+        except littlefs.LittleFSError as error:
+            raise ImageError(f"{path}: {error}") from error
         return True
 
     def remove(self, path: str) -> None:

@@ -186,7 +186,7 @@ class SimulatedBadge:
         state.writes_left = -1
 
     def _stop(self, when_us: int) -> None:
-        self._sim.air.stop(self.index, when_us)
+        self._sim.falls_silent(self, when_us)
         self._scan = None
         self._serve_us = NEVER_US
         self._pending.clear()

@@ -78,13 +78,22 @@ class PtyBadge:
         """End ``run``."""
         os.write(self._stop_write, b"s")
 
-    def close(self) -> None:
-        """Stop, end the badge's process and give the folder back."""
+    @property
+    def flash_path(self) -> Path:
+        """The littlefs image. While the badge runs it belongs to its process."""
+        return self._flash
+
+    def power_off(self) -> None:
+        """Stop serving and end the badge's process."""
         if self._thread is not None:
             self.stop()
             self._thread.join()
             self._thread = None
         self._end()
+
+    def close(self) -> None:
+        """Power off and give the port and the folder back."""
+        self.power_off()
         for descriptor in (self._port, self._stop_read, self._stop_write):
             os.close(descriptor)
         self._lock.close()

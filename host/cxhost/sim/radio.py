@@ -181,12 +181,14 @@ class Air:
         draw = random.Random(f"delays {self._seed} {self._stretches}")
         self._sent[index].append(Advertising(when_us, interval_us, *packet, draw))
 
-    def stop(self, index: int, when_us: int) -> None:
-        """End the stretch that is on, and forget those that nobody can still ask for."""
+    def stop(self, index: int, when_us: int) -> bool:
+        """End the stretch that is on, forget those that nobody can still ask for; return whether one was on."""
         stretches = self._sent[index]
-        if stretches and stretches[-1].end_us == _NEVER:
+        was_on = bool(stretches) and stretches[-1].end_us == _NEVER
+        if was_on:
             stretches[-1].end_us = when_us
         self._sent[index] = [s for s in stretches if s.end_us > when_us - KEPT_US]
+        return was_on
 
     def audible(self, listener: int) -> int:
         """Return how many badges in reach of ``listener`` advertise now."""

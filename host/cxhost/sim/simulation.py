@@ -132,8 +132,8 @@ class Simulation:
 
     def falls_silent(self, badge: SimulatedBadge, when_us: int) -> None:
         """Take that ``badge`` sends nothing from ``when_us`` on."""
-        self.on_air.append(OnAir(self.at(when_us), badge.name, b"", 0, b"", 0))
-        self.air.stop(badge.index, when_us)
+        if self.air.stop(badge.index, when_us):
+            self.on_air.append(OnAir(self.at(when_us), badge.name, b"", 0, b"", 0))
 
     def plan(self, badge: SimulatedBadge) -> None:
         """Note when ``badge`` wants to run."""
