@@ -1,20 +1,27 @@
-"""Any ESP32 development board: LED on GPIO 2, the BOOT button on GPIO 0, the console on the USB serial chip."""
+"""Any ESP32 development board.
+
+LED on GPIO 2, the BOOT button on GPIO 0, the console on the USB serial chip.
+"""
 
 import sys
 
 from machine import Pin
 
+TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
-def console():
+
+def console() -> "tuple[BinaryIO, BinaryIO]":
     """Return (stream in, stream out)."""
     return sys.stdin.buffer, sys.stdout.buffer
 
 
-def led():
+def led() -> Pin:
     """Return the pin of the LED, high when lit."""
     return Pin(2, Pin.OUT, value=0)
 
 
-def button():
+def button() -> Pin:
     """Return the pin of the button, low while pressed."""
     return Pin(0, Pin.IN, Pin.PULL_UP)

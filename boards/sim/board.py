@@ -3,17 +3,21 @@
 import simconsole
 from machine import Pin
 
+TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
-def console():
+
+def console() -> "tuple[BinaryIO, BinaryIO]":
     """Return (stream in, stream out), like ``sys.stdin.buffer`` and ``sys.stdout.buffer``."""
     return simconsole.open_console()
 
 
-def led():
+def led() -> Pin:
     """Return the pin of the LED, high when lit."""
     return Pin(2, Pin.OUT, value=0)
 
 
-def button():
+def button() -> Pin:
     """Return the pin of the button, low while pressed."""
     return Pin(0, Pin.IN, Pin.PULL_UP)

@@ -1,8 +1,8 @@
 """Bytecode: the badge's application compiled with mpy-cross, as it lies on a badge.
 
-``lib/cx/*.py`` becomes ``/lib/cx/*.mpy``, ``firmware/badge`` becomes ``/badge/*.mpy``; ``boot.py``, ``main.py``
-and the board's ``board.py`` stay source, since MicroPython starts only from source files; ``board.json`` tells
-the application its budget.
+``lib/cx/*.py`` becomes ``/lib/cx/*.mpy``, ``firmware/badge`` becomes ``/badge/*.mpy``; ``boot.py``,
+``main.py`` and the board's ``board.py`` stay source, since MicroPython starts only from source files;
+``board.json`` tells the application its budget.
 """
 
 from __future__ import annotations

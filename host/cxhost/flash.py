@@ -1,8 +1,8 @@
 """Put MicroPython itself on a badge, with ``esptool``.
 
-An image is looked at before anything is written: it must be one for a chip of Espressif, and its SHA-256 should be
-among those that ``board.json`` lists. One that is not listed is a question to the user, not proof of a fault: the
-list may be older than the image.
+An image is looked at before anything is written: it must be one for a chip of Espressif, and its SHA-256
+should be among those that ``board.json`` lists. One that is not listed is a question to the user, not
+proof of a fault: the list may be older than the image.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ class FlashError(Exception):
 
 
 def identify(board: Board, firmware: Path) -> Image | None:
-    """Return which of the board's known images the file is, None if none of them; FlashError if it cannot be one."""
+    """Return which of the board's known images the file is, None if none of them.
+
+    FlashError if it cannot be one.
+    """
     if board.flash_offset is None or board.flash_bytes is None:
         raise FlashError(f"board {board.name} has no flash to write: its chip is {board.chip}")
     try:
@@ -50,16 +53,17 @@ def flash(
 ) -> None:
     """Write the MicroPython image ``firmware`` to the board at ``port``.
 
-    ``confirm`` is asked if the image is not one of those the board lists. ``erase`` wipes the whole flash first, all
-    the badge's data with it. ``attempts`` to reach the chip. esptool's own output goes to the terminal. Raises
-    FlashError.
+    ``confirm`` is asked if the image is not one of those the board lists. ``erase`` wipes the whole flash
+    first, all the badge's data with it. ``attempts`` to reach the chip. esptool's own output goes to the
+    terminal. Raises FlashError.
     """
     known = identify(board, firmware)
     if known is None:
         digest = hashlib.sha256(firmware.read_bytes()).hexdigest()
         listed = ", ".join(f"{image.version} ({image.sha256[:8]}...)" for image in board.images)
         question = (
-            f"{firmware.name} has SHA-256 {digest}, which is none of the images known for {board.name}: {listed}. "
+            f"{firmware.name} has SHA-256 {digest}, which is none of the images known for {board.name}: "
+            f"{listed}. "
             "Compare it with what micropython.org states for your download. Write it all the same?"
         )
         if not confirm(question):

@@ -41,7 +41,10 @@ class _Memory(UserContext):
 
 
 class Filesystem:
-    """A littlefs image in memory: ``read``, ``write``, ``remove``, ``files``; ``save`` puts it into a file."""
+    """A littlefs image in memory: ``read``, ``write``, ``remove``, ``files``.
+
+    ``save`` puts it into a file.
+    """
 
     def __init__(self, board: Board, image: bytes | None = None) -> None:
         size = board.block_bytes * board.block_count
@@ -57,7 +60,7 @@ class Filesystem:
             prog_size=_GRAIN,
             cache_size=4 * _GRAIN,
             lookahead_size=_GRAIN,
-            # Made as the badge's MicroPython can read it; one that a newer MicroPython has written is read as it is.
+            # Made as the badge's MicroPython reads it; what a newer one has written is read as it is.
             disk_version=board.disk_version if image is None else 0,
         )
         if image is None:

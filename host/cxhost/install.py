@@ -1,7 +1,7 @@
 """Put the application on a badge that has MicroPython, with ``mpremote`` as it is.
 
-Only files whose SHA-256 differs are copied, ``main.py`` last, so that an interrupted installation does not start
-half an application. Everything is read back, then the badge is reset.
+Only files whose SHA-256 differs are copied, ``main.py`` last, so that an interrupted installation does
+not start half an application. Everything is read back, then the badge is reset.
 """
 
 from __future__ import annotations

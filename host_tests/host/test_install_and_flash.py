@@ -126,7 +126,12 @@ def test_a_known_image_is_recognised(esp32, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "cannot be read"), (b"", "must begin with"), (b"PK", "must begin with"), (b"\xe9" * 5_000_000, "room")],
+    [
+        (None, "cannot be read"),
+        (b"", "must begin with"),
+        (b"PK", "must begin with"),
+        (b"\xe9" * 5_000_000, "room"),
+    ],
 )
 def test_what_cannot_be_an_image_is_refused(esp32, tmp_path, content, said):
     firmware = tmp_path / "image.bin"

@@ -1,4 +1,4 @@
-"""``_asyncio`` in Python: what the frozen ``asyncio.core`` builds on, with the badge's clock instead of the computer's.
+"""``_asyncio`` in Python: what the frozen ``asyncio.core`` builds on, by the badge's clock.
 
 The interpreter's own ``_asyncio`` reads the computer's clock inside C. ``asyncio.core`` needs of it: a
 ``TaskQueue`` ordered by ``ph_key`` (milliseconds that wrap) and a ``Task`` that can be awaited and cancelled.
@@ -7,18 +7,26 @@ Tasks of the same time run in the order they were pushed.
 
 from fake_time import ticks_diff, ticks_ms
 
+TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any
+
 
 class TaskQueue:
-    """Tasks by the time at which they want to run; a badge has about ten, so a sorted list is the fast way."""
+    """Tasks by the time at which they want to run.
 
-    def __init__(self):
+    A badge has about ten, so a sorted list is the fast way.
+    """
+
+    def __init__(self) -> None:
         self._tasks = []
 
-    def peek(self):
+    def peek(self) -> "Task | None":
         """Return the next task or None."""
         return self._tasks[0] if self._tasks else None
 
-    def push(self, task, key=None):
+    def push(self, task: "Task", key: "int | None" = None) -> None:
         """Add ``task``, to run at ``key`` (``ticks_ms``; now if not given)."""
         task.data = None
         if key is None:
@@ -30,29 +38,32 @@ class TaskQueue:
             at -= 1
         tasks.insert(at, task)
 
-    def pop(self):
+    def pop(self) -> "Task":
         """Take the next task off; IndexError if there is none."""
         return self._tasks.pop(0)
 
-    def remove(self, task):
+    def remove(self, task: "Task") -> None:
         """Take ``task`` off, wherever it is."""
         self._tasks.remove(task)
 
 
 class Task:
-    """A coroutine on its way. ``state``: True running, a TaskQueue or callable awaited, None or False done."""
+    """A coroutine on its way. ``state``.
 
-    _core = None  # the globals of asyncio.core: cur_task, _task_queue, CancelledError
+    True running, a TaskQueue or callable awaited, None or False done.
+    """
 
-    def __init__(self, coro, core=None):
+    _core: dict = None  # type: ignore[assignment]  # the globals of asyncio.core: cur_task, _task_queue, CancelledError
+
+    def __init__(self, coro: "Generator", core: "dict | None" = None) -> None:
         if core is not None:
             Task._core = core
         self.coro = coro
-        self.data = None
-        self.state = True
+        self.data: "Any" = None
+        self.state: "Any" = True
         self.ph_key = 0
 
-    def __iter__(self):
+    def __iter__(self) -> "Task":
         if not self.state:
             self.state = False  # somebody has seen the end of it
         elif self.state is True:
@@ -61,18 +72,18 @@ class Task:
             raise RuntimeError("can't wait")
         return self
 
-    def __next__(self):
+    def __next__(self) -> None:
         if not self.state:
             raise self.data
         waiting = Task._core["cur_task"]
         self.state.push(waiting)
         waiting.data = self
 
-    def done(self):
+    def done(self) -> bool:
         """Return whether the coroutine has ended."""
         return not self.state
 
-    def cancel(self):
+    def cancel(self) -> bool:
         """Have CancelledError raised in the task, or in what it waits for; return False if it has ended."""
         if not self.state:
             return False

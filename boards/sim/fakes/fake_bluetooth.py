@@ -11,6 +11,11 @@ from fake_os import urandom
 from micropython import const
 from simlink import ADVERTISE, ADVERTISE_STOP, HEARD, SCAN, SCAN_DONE, SCAN_STOP, link
 
+TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 _ENODEV = const(19)
 _EINVAL = const(22)
 _EALREADY = const(114)
@@ -40,13 +45,14 @@ class BLE:
 
     _radio = None
 
-    def __new__(cls):
+    def __new__(cls) -> "BLE":
+        """Return the one object."""
         if cls._radio is None:
             cls._radio = object.__new__(cls)
             cls._radio._reset()
         return cls._radio
 
-    def _reset(self):
+    def _reset(self) -> None:
         self._on = False
         self._irq = None
         self._stop_all()
@@ -57,17 +63,17 @@ class BLE:
         link.on(HEARD, self._heard)
         link.on(SCAN_DONE, self._scan_done)
 
-    def _stop_all(self):
+    def _stop_all(self) -> None:
         self._advertising = False
         self._scanning = False
         self._payload = b""
         self._response = b""
 
-    def _need_active(self):
+    def _need_active(self) -> None:
         if not self._on:
             raise OSError(_ENODEV)
 
-    def active(self, on=None):
+    def active(self, on: "bool | None" = None) -> bool:
         """Switch the radio; return whether it is on. Switching on starts the stack afresh."""
         if on is not None:
             if self._on:
@@ -79,13 +85,13 @@ class BLE:
             self._on = bool(on)
         return self._on
 
-    def irq(self, handler):
+    def irq(self, handler: "Callable") -> None:
         """Have ``handler(event, data)`` called for every event; its views die with the call."""
         if handler is not None and not callable(handler):
             raise ValueError("invalid handler")
         self._irq = handler
 
-    def config(self, *names, **values):
+    def config(self, *names: str, **values: int) -> "Any":
         """Ask for ``mac``, or set ``addr_mode`` (0 public, 1 static random, 3 non-resolvable private)."""
         if not values:
             if len(names) != 1:
@@ -100,7 +106,7 @@ class BLE:
                 raise ValueError("unknown config param")
         return None
 
-    def _query(self, name):
+    def _query(self, name: str) -> "Any":
         if name == "mac":
             self._need_active()
             if self._addr_mode == _RANDOM and self._random_addr is None:
@@ -112,7 +118,7 @@ class BLE:
             return 256
         raise ValueError("unknown config param")
 
-    def _set_addr_mode(self, mode):
+    def _set_addr_mode(self, mode: "int | None") -> None:
         self._need_active()
         if mode == 0:
             self._addr_mode = _PUBLIC
@@ -127,7 +133,14 @@ class BLE:
         elif mode == 2:
             raise NotImplementedError("resolvable private addresses are not simulated")
 
-    def gap_advertise(self, interval_us=500_000, adv_data=None, *, resp_data=None, connectable=True):
+    def gap_advertise(
+        self,
+        interval_us: "int | None" = 500_000,
+        adv_data: "bytes | None" = None,
+        *,
+        resp_data: "bytes | None" = None,
+        connectable: bool = True,
+    ) -> None:
         """Advertise, or stop with None. ``adv_data=None`` sends the payload of before again."""
         if interval_us is None:
             if self._advertising:
@@ -148,7 +161,7 @@ class BLE:
         kind = _ADV_IND if connectable else _ADV_SCAN_IND
         link.emit(ADVERTISE, struct.pack("<IBB", steps * _STEP_US, kind, addr_type) + addr + self._payload)
 
-    def gap_scan(self, *arguments):
+    def gap_scan(self, *arguments: "Any") -> None:
         """Scan: (duration_ms, interval_us, window_us, active), by position; 0 is for ever, None stops."""
         duration_ms, interval_us, window_us, active = arguments + _SCAN_DEFAULTS[len(arguments) :]
         self._need_active()
@@ -169,12 +182,12 @@ class BLE:
         self._scanning = True
         link.emit(SCAN, struct.pack("<QII", duration_ms * 1000, interval * _STEP_US, window * _STEP_US))
 
-    def _scan_done(self, _payload):
+    def _scan_done(self, _payload: "bytes | memoryview") -> None:
         if self._scanning:
             self._scanning = False
             self._call(_IRQ_SCAN_DONE, ())
 
-    def _heard(self, payload):
+    def _heard(self, payload: "bytes | memoryview") -> None:
         if not self._scanning:
             return
         length = len(payload) - 9
@@ -187,7 +200,7 @@ class BLE:
         self._addr_view[:] = _JUNK[:6]
         self._data_view[:] = _JUNK
 
-    def _call(self, event, data):
+    def _call(self, event: int, data: tuple) -> None:
         handler = self._irq
         if handler is None:
             return
@@ -199,7 +212,7 @@ class BLE:
             self._irq = None
 
 
-def _checked(data):
+def _checked(data: bytes) -> bytes:
     payload = bytes(data)
     if len(payload) > _MAX_DATA:
         raise OSError(_EINVAL)

@@ -5,9 +5,14 @@ Errors are those of ESP-IDF's nvs.h, raised as the port raises them: OSError(-co
 
 import struct
 from binascii import crc32
+from typing import NoReturn
 
 from micropython import const
 from simlink import link
+
+TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 _NOT_FOUND = (0x1102, "ESP_ERR_NVS_NOT_FOUND")
 _TYPE_MISMATCH = (0x1103, "ESP_ERR_NVS_TYPE_MISMATCH")
@@ -23,18 +28,18 @@ _NAME_CHARS = const(15)
 _ENTRIES = const(5 * 126)
 _MAGIC = b"NVS1"
 
-_file = None  # opened by simstart before the computer's file system goes
+_file: "BinaryIO" = None  # type: ignore[assignment]  # opened by simstart before the computer's file system goes
 _live = {}  # (namespace, key): (type, bytes)
 
 
-def attach(stream):
+def attach(stream: "BinaryIO") -> None:
     """Take the file that stands for the partition and read it; one that is new or torn counts as erased."""
     global _file
     _file = stream
     _live.update(_load())
 
 
-def _load():
+def _load() -> dict:
     _file.seek(0)
     head = _file.read(12)
     found = {}
@@ -55,23 +60,23 @@ def _load():
     return found
 
 
-def _fail(error):
+def _fail(error: "tuple[int, str]") -> NoReturn:
     raise OSError(-error[0], error[1])
 
 
-def _entries(kind, size):
+def _entries(kind: int, size: int) -> int:
     return 1 if kind == _I32 else 2 + (size + 31) // 32
 
 
 class NVS:
     """One namespace of the NVS."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace: str) -> None:
         if not 0 < len(namespace) <= _NAME_CHARS:
             _fail(_INVALID_NAME if not namespace else _KEY_TOO_LONG)
         self._name = namespace
 
-    def _get(self, key, kind):
+    def _get(self, key: str, kind: int) -> bytes:
         found = _live.get((self._name, key))
         if found is None:
             _fail(_NOT_FOUND)
@@ -79,7 +84,7 @@ class NVS:
             _fail(_TYPE_MISMATCH)
         return found[1]
 
-    def _set(self, key, kind, data):
+    def _set(self, key: str, kind: int, data: bytes) -> None:
         if not key:
             _fail(_INVALID_NAME)
         if len(key) > _NAME_CHARS:
@@ -92,17 +97,17 @@ class NVS:
             _fail(_NOT_ENOUGH_SPACE)
         _live[(self._name, key)] = (kind, data)
 
-    def get_i32(self, key):
+    def get_i32(self, key: str) -> int:
         """Return the number under ``key``."""
         return struct.unpack("<i", self._get(key, _I32))[0]
 
-    def set_i32(self, key, value):
+    def set_i32(self, key: str, value: int) -> None:
         """Keep a number of 32 bits with a sign."""
         if not -(1 << 31) <= value < 1 << 31:
             raise OverflowError("overflow converting long int to machine word")
         self._set(key, _I32, struct.pack("<i", value))
 
-    def get_blob(self, key, buffer):
+    def get_blob(self, key: str, buffer: bytearray) -> int:
         """Copy the bytes under ``key`` into ``buffer``; return how many they are."""
         data = self._get(key, _BLOB)
         if len(data) > len(buffer):
@@ -110,16 +115,16 @@ class NVS:
         buffer[: len(data)] = data
         return len(data)
 
-    def set_blob(self, key, data):
+    def set_blob(self, key: str, data: bytes) -> None:
         """Keep bytes."""
         self._set(key, _BLOB, bytes(data))
 
-    def erase_key(self, key):
+    def erase_key(self, key: str) -> None:
         """Forget ``key``."""
         if _live.pop((self._name, key), None) is None:
             _fail(_NOT_FOUND)
 
-    def commit(self):
+    def commit(self) -> None:
         """Put what this namespace holds into flash."""
         body = bytearray()
         for kept, mine in ((_load(), False), (_live, True)):

@@ -1,4 +1,7 @@
-"""``machine`` of the ESP32 port: pins, the RTC, resets, the watchdog. What is missing raises AttributeError."""
+"""``machine`` of the ESP32 port: pins, the RTC, resets, the watchdog.
+
+What is missing raises AttributeError.
+"""
 
 import struct
 import sys
@@ -7,6 +10,11 @@ from fake_time import gmtime, mktime, sleep_us
 from micropython import const
 from simlink import LEVEL, PIN, RTC_MEMORY, link
 from simlink import RTC as _RTC_RECORD
+
+TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 PWRON_RESET = const(1)
 HARD_RESET = const(2)
@@ -32,8 +40,11 @@ class Pin:
     IRQ_RISING = 1
     IRQ_FALLING = 2
     _pins = {}
+    _number = 0
+    _level = 0
 
-    def __new__(cls, number, *_arguments, **_named):
+    def __new__(cls, number: "int | Pin", *_arguments: object, **_named: object) -> "Pin":
+        """Return the object of the pin ``number``."""
         if isinstance(number, Pin):
             return number
         if not isinstance(number, int) or not 0 <= number < _PINS or number in _NO_SUCH_PINS:
@@ -50,10 +61,12 @@ class Pin:
             pin._trigger = 0
         return pin
 
-    def __init__(self, number, mode=None, pull=-1, *, value=None):
+    def __init__(
+        self, number: int, mode: "int | None" = None, pull: "int | None" = -1, *, value: "int | None" = None
+    ) -> None:
         self.init(mode, pull, value=value)
 
-    def init(self, mode=None, pull=-1, *, value=None):
+    def init(self, mode: "int | None" = None, pull: "int | None" = -1, *, value: "int | None" = None) -> None:
         """Set what is given; ``value`` first, so that an output does not glitch."""
         if value is not None:
             self._level = 1 if value else 0
@@ -66,12 +79,12 @@ class Pin:
         if self._mode == Pin.OUT and (mode is not None or value is not None):
             self._drive(self._level)
 
-    def _drive(self, level):
+    def _drive(self, level: int) -> None:
         self._level = level
         if self._mode != Pin.IN:
             link.emit(PIN, bytes((self._number, level)))
 
-    def value(self, value=None):
+    def value(self, value: "int | None" = None) -> "Any":
         """Return the level on the pin, or set the output."""
         if value is not None:
             self._drive(1 if value else 0)
@@ -82,22 +95,23 @@ class Pin:
             return self._outside
         return 1 if self._pull == Pin.PULL_UP else 0
 
-    def __call__(self, value=None):
+    def __call__(self, value: "int | None" = None) -> "int | None":
+        """Do as ``value``."""
         return self.value(value)
 
-    def on(self):
+    def on(self) -> None:
         """Set the output high."""
         self._drive(1)
 
-    def off(self):
+    def off(self) -> None:
         """Set the output low."""
         self._drive(0)
 
-    def toggle(self):
+    def toggle(self) -> None:
         """Set the output to what it is not."""
         self._drive(1 - self._level)
 
-    def irq(self, handler=None, trigger=3, wake=None):
+    def irq(self, handler: "Callable | None" = None, trigger: int = 3, wake: "int | None" = None) -> "Pin":
         """Have ``handler(pin)`` run at the edges in ``trigger``; None ends it."""
         if wake is not None:
             raise NotImplementedError("waking from sleep by a pin is not simulated")
@@ -105,19 +119,19 @@ class Pin:
         self._trigger = trigger if handler else 0
         return self
 
-    def _set_outside(self, level):
+    def _set_outside(self, level: int) -> None:
         before = self.value()
         self._outside = level
         after = self.value()
         edge = Pin.IRQ_RISING if after > before else Pin.IRQ_FALLING
-        if after != before and self._trigger & edge:
+        if after != before and self._trigger & edge and self._handler:
             try:
                 self._handler(self)
             except Exception as error:  # noqa: BLE001  as the scheduler of MicroPython: report and go on
                 sys.print_exception(error)  # type: ignore[attr-defined]
 
 
-def _level(payload):
+def _level(payload: "bytes | memoryview") -> None:
     number, level = payload
     pin = Pin(number)
     pin._set_outside(level)
@@ -131,7 +145,7 @@ class RTC:
 
     _EPOCH_US = 1_000_000
 
-    def datetime(self, fields=None):
+    def datetime(self, fields: "tuple | None" = None) -> "tuple | None":
         """Return or set (year, month, day, weekday, hour, minute, second, microsecond)."""
         if fields is None:
             rtc_us = link.now() + link.rtc_us
@@ -145,7 +159,7 @@ class RTC:
         link.emit(_RTC_RECORD, struct.pack("<q", link.rtc_us))
         return None
 
-    def memory(self, data=None):
+    def memory(self, data: "bytes | None" = None) -> "bytes | None":
         """Return or set up to 2048 bytes that survive a reset and deep sleep."""
         if data is None:
             return link.rtc_memory
@@ -160,46 +174,46 @@ class RTC:
 class WDT:
     """The task watchdog: resets the chip when nobody feeds it for ``timeout`` milliseconds of badge time."""
 
-    def __init__(self, id=0, timeout=5000):
+    def __init__(self, id: int = 0, timeout: int = 5000) -> None:
         if id != 0:
             raise ValueError("WDT(%d) doesn't exist" % id)
         if timeout <= 0:
             raise ValueError("WDT timeout too short")
         link.watchdog(int(timeout) * 1000)
 
-    def feed(self):
+    def feed(self) -> None:
         """Start the time again."""
         link.feed()
 
 
-def reset():
+def reset() -> None:
     """Restart the chip."""
     link.end(HARD_RESET)
 
 
-def soft_reset():
+def soft_reset() -> None:
     """Restart the interpreter."""
     link.end(SOFT_RESET)
 
 
-def deepsleep(time_ms=None):
+def deepsleep(time_ms: "int | None" = None) -> None:
     """Switch everything off for ``time_ms``, then start from boot.py."""
     if time_ms is None:
         raise NotImplementedError("sleeping until a pin wakes the badge is not simulated")
     link.end(DEEPSLEEP_RESET, int(time_ms) * 1000)
 
 
-def reset_cause():
+def reset_cause() -> int:
     """Return why the badge started."""
     return link.cause
 
 
-def unique_id():
+def unique_id() -> bytes:
     """Return the 6 bytes of the chip's MAC address."""
     return link.mac
 
 
-def freq(hz=None):
+def freq(hz: "int | None" = None) -> "int | None":
     """Return or set the frequency of the processor; a simulated one is always as fast."""
     if hz is None:
         return 160_000_000
@@ -208,15 +222,18 @@ def freq(hz=None):
     return None
 
 
-def idle():
+def idle() -> None:
     """Let a millisecond pass."""
     sleep_us(1000)
 
 
-def disable_irq():
-    """Return the state for ``enable_irq``. Interrupts come at idle points only, so there is nothing to stop."""
+def disable_irq() -> int:
+    """Return the state for ``enable_irq``.
+
+    Interrupts come at idle points only, so there is nothing to stop.
+    """
     return 0
 
 
-def enable_irq(state):
+def enable_irq(state: int) -> None:
     """Take the state back."""

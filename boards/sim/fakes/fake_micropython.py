@@ -1,6 +1,9 @@
-"""``micropython`` with the ESP32's keyboard interrupt: the byte that stops a program comes over the console."""
+"""``micropython`` with the ESP32's keyboard interrupt.
 
-from micropython import *  # noqa: F403
+The byte that stops a program comes over the console.
+"""
+
+from micropython import *  # type: ignore  # noqa: F403
 from micropython import const as const
 from simlink import link
 
@@ -9,16 +12,16 @@ _LFLAG = const(3)
 _TCSANOW = const(0)
 
 
-def kbd_intr(char):
-    """Have the byte ``char`` raise KeyboardInterrupt; -1 lets every byte through."""
-    link.interrupt_char = char
+def kbd_intr(chr: int) -> None:
+    """Have the byte ``chr`` raise KeyboardInterrupt; -1 lets every byte through."""
+    link.interrupt_char = chr
     if link.__class__.__name__ == "RealTime":  # the terminal turns the byte into a signal
-        import termios
+        import termios  # type: ignore[import-not-found]
 
         mode = termios.tcgetattr(0)
-        mode[_LFLAG] = mode[_LFLAG] & ~_ISIG if char < 0 else mode[_LFLAG] | _ISIG
+        mode[_LFLAG] = mode[_LFLAG] & ~_ISIG if chr < 0 else mode[_LFLAG] | _ISIG
         termios.tcsetattr(0, _TCSANOW, mode)
 
 
-def alloc_emergency_exception_buf(size):
+def alloc_emergency_exception_buf(size: int) -> None:  # type: ignore[no-redef]
     """Do nothing: interrupts come at idle points here, where memory may be had."""

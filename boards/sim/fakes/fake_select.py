@@ -4,6 +4,11 @@ import uselect
 from micropython import const
 from simlink import FOREVER, link
 
+TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
 POLLIN = const(1)
 POLLOUT = const(4)
 POLLERR = const(8)
@@ -16,12 +21,12 @@ _LOOK_US = const(100)
 
 
 class _Poll:
-    def __init__(self):
+    def __init__(self) -> None:
         self._entries = {}  # id: [stream, events]
         self._native = uselect.poll()
         self._natives = 0
 
-    def register(self, stream, events=POLLIN | POLLOUT):
+    def register(self, stream: "BinaryIO", events: int = POLLIN | POLLOUT) -> None:
         """Watch ``stream``. A stream of the computer itself only where a badge runs in real time."""
         if not hasattr(stream, "ioctl"):
             if link.__class__.__name__ == "Link":
@@ -29,7 +34,7 @@ class _Poll:
             self._native.register(stream, events)
         self._entries[id(stream)] = [stream, events]
 
-    def modify(self, stream, events):
+    def modify(self, stream: "BinaryIO", events: int) -> None:
         """Watch ``stream`` for other events; OSError(ENOENT) if it is not registered."""
         entry = self._entries.get(id(stream))
         if entry is None:
@@ -38,12 +43,12 @@ class _Poll:
         if not hasattr(stream, "ioctl"):
             self._native.modify(stream, events)
 
-    def unregister(self, stream):
+    def unregister(self, stream: "BinaryIO") -> None:
         """Watch ``stream`` no more."""
         if self._entries.pop(id(stream), None) and not hasattr(stream, "ioctl"):
             self._native.unregister(stream)
 
-    def _ready(self):
+    def _ready(self) -> list:
         found = []
         for stream, events in self._entries.values():
             if hasattr(stream, "ioctl"):
@@ -54,7 +59,7 @@ class _Poll:
             found.append(entry[:2])
         return found
 
-    def poll(self, timeout_ms=-1):
+    def poll(self, timeout_ms: int = -1) -> list:
         """Return [(stream, events)] as soon as one is ready, [] after ``timeout_ms``; -1 waits for ever."""
         found = self._ready()
         if found or timeout_ms == 0:
@@ -66,11 +71,11 @@ class _Poll:
             found = self._ready()
         return found
 
-    def ipoll(self, timeout_ms=-1, flags=0):
+    def ipoll(self, timeout_ms: int = -1, flags: int = 0) -> "Iterator":
         """Return an iterator over what ``poll`` returns."""
         return iter(self.poll(timeout_ms))
 
 
-def poll():
+def poll() -> "_Poll":
     """Return a new poll object."""
     return _Poll()

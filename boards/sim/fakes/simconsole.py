@@ -6,6 +6,10 @@ import sys
 from micropython import const
 from simlink import CONSOLE, FOREVER, INPUT, link
 
+TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 # ports/esp32: the ring between the UART's interrupt and the program; one place stays free.
 _RING_BYTES = const(260)
 _FIFO_BYTES = const(128)
@@ -17,13 +21,13 @@ _CHUNK = const(512)
 
 
 class _Input(io.IOBase):
-    def __init__(self):
+    def __init__(self) -> None:
         self._ring = bytearray(_RING_BYTES)
         self._get = 0
         self._put = 0
         link.on(INPUT, self._arrive)
 
-    def _arrive(self, payload):
+    def _arrive(self, payload: "bytes | memoryview") -> None:
         for byte in payload:
             after = (self._put + 1) % _RING_BYTES
             if byte == link.interrupt_char:
@@ -32,13 +36,13 @@ class _Input(io.IOBase):
                 self._ring[self._put] = byte
                 self._put = after
 
-    def ioctl(self, request, argument):
+    def ioctl(self, request: int, argument: int) -> int:
         """Say whether there is something to read."""
         if request != _MP_STREAM_POLL:
             return -1
         return argument & _POLLIN if self._get != self._put else 0
 
-    def read(self, n=-1):
+    def read(self, n: int = -1) -> bytes:
         """Wait until ``n`` bytes came; return them."""
         if n is None or n < 0:
             raise NotImplementedError("read() without a length never returns on a badge")
@@ -46,7 +50,7 @@ class _Input(io.IOBase):
         self.readinto(data)
         return bytes(data)
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: bytearray) -> int:
         """Wait until ``buffer`` is full."""
         for i in range(len(buffer)):
             while self._get == self._put:
@@ -57,14 +61,14 @@ class _Input(io.IOBase):
 
 
 class _Output(io.IOBase):
-    def __init__(self):
+    def __init__(self) -> None:
         self._free_us = 0
 
-    def ioctl(self, request, argument):
+    def ioctl(self, request: int, argument: int) -> int:
         """Say that there is always room: the write waits instead."""
         return argument & _POLLOUT if request == _MP_STREAM_POLL else -1
 
-    def write(self, data):
+    def write(self, data: bytes) -> int:
         """Send everything; wait as long as more is left than the UART's FIFO holds."""
         view = memoryview(data)
         for at in range(0, len(view), _CHUNK):
@@ -75,7 +79,7 @@ class _Output(io.IOBase):
         return len(view)
 
 
-def open_console():
+def open_console() -> "tuple[BinaryIO, BinaryIO]":
     """Return (input, output)."""
     if link.__class__.__name__ == "RealTime":
         return sys.stdin.buffer, sys.stdout.buffer

@@ -3,6 +3,10 @@
 from micropython import const
 from simlink import link
 
+TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 _BLOCK_BYTES = const(4096)
 _ERASED = b"\xff" * 512
 _SYNC = const(3)
@@ -14,16 +18,16 @@ _ERASE = const(6)
 class Flash:
     """A block device (extended interface) over an open file."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: "BinaryIO") -> None:
         self._stream = stream
         self._count = stream.seek(0, 2) // _BLOCK_BYTES
 
-    def readblocks(self, block, buffer, offset=0):
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
         """Fill ``buffer``."""
         self._stream.seek(block * _BLOCK_BYTES + offset)
         self._stream.readinto(buffer)
 
-    def writeblocks(self, block, buffer, offset=None):
+    def writeblocks(self, block: int, buffer: bytearray, offset: "int | None" = None) -> None:
         """Write ``buffer``; a whole block is erased first."""
         if offset is None:
             self._erase(block)
@@ -32,13 +36,13 @@ class Flash:
         self._stream.seek(block * _BLOCK_BYTES + offset)
         self._stream.write(buffer)
 
-    def _erase(self, block):
+    def _erase(self, block: int) -> None:
         link.flash_write()
         self._stream.seek(block * _BLOCK_BYTES)
         for _ in range(_BLOCK_BYTES // len(_ERASED)):
             self._stream.write(_ERASED)
 
-    def ioctl(self, request, argument):
+    def ioctl(self, request: int, argument: int) -> int:
         """Answer littlefs: number and size of blocks; erase one."""
         if request == _COUNT:
             return self._count

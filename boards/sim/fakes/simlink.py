@@ -11,8 +11,14 @@ length (1), payload. Times are microseconds since this badge booted.
 
 import struct
 import sys
+from typing import NoReturn
 
 from micropython import const
+
+TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, BinaryIO
 
 FOREVER = const(0x3FFFFFFFFFFFFFFF)
 
@@ -47,13 +53,13 @@ _EVENT_BYTES = const(10)
 # How far a badge that never sleeps may run ahead of the others before it lets them catch up.
 _AHEAD_US = const(10_000)
 
-link = None
+link: "Link" = None  # type: ignore[assignment]
 
 
 class Link:
     """A badge in virtual time: the clock stands still while code runs and jumps where ``idle`` hands back."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: "BinaryIO") -> None:
         self._stream = stream
         self._out = bytearray(_OUT_BYTES)
         self._used = 4
@@ -75,21 +81,24 @@ class Link:
         self.seed = bytes(hello[39:71])
         self.rtc_memory = bytes(hello[71:])
 
-    def _read(self, length):
+    def _read(self, length: int) -> bytes:
         data = self._stream.read(length)
         if not data or len(data) < length:  # the conductor is gone
             sys.exit(0)
         return data
 
-    def on(self, kind, handler):
-        """Have ``handler(payload)`` called for events of ``kind``; ``payload`` is a view that dies with the call."""
+    def on(self, kind: int, handler: "Callable") -> None:
+        """Have ``handler(payload)`` called for events of ``kind``.
+
+        ``payload`` is a view that dies with the call.
+        """
         self._handlers[kind] = handler
 
-    def now(self):
+    def now(self) -> int:
         """Return microseconds since this badge booted."""
         return self._now
 
-    def emit(self, kind, payload=b""):
+    def emit(self, kind: int, payload: "bytes | memoryview" = b"") -> None:
         """Put one record into this slice's frame."""
         length = len(payload)
         if self._used + _RECORD_BYTES + length > _OUT_BYTES:
@@ -100,12 +109,12 @@ class Link:
         self._out[at : at + length] = payload
         self._used = at + length
 
-    def _flush(self):
+    def _flush(self) -> None:
         struct.pack_into("<I", self._out, 0, self._used - 4)
         self._stream.write(self._out, self._used)
         self._used = 4
 
-    def idle(self, until_us):
+    def idle(self, until_us: int) -> None:
         """Hand the slice back until ``until_us`` or until something happens; deliver what happened."""
         if self.dispatching:
             raise RuntimeError("an interrupt handler waits")
@@ -128,16 +137,16 @@ class Link:
             self.interrupted = False
             raise KeyboardInterrupt
 
-    def watchdog(self, timeout_us):
+    def watchdog(self, timeout_us: int) -> None:
         """Reset the chip when ``feed`` is not called for ``timeout_us``."""
         self._timeout_us = timeout_us
         self.feed()
 
-    def feed(self):
+    def feed(self) -> None:
         """Give the watchdog its time again."""
         self._bites_us = self._now + self._timeout_us
 
-    def _dispatch(self, buffer, end):
+    def _dispatch(self, buffer: bytearray, end: int) -> None:
         view = memoryview(buffer)
         at = 0
         self.dispatching = True
@@ -152,23 +161,23 @@ class Link:
             at += length
         self.dispatching = False
 
-    def spend(self, us):
+    def spend(self, us: int) -> None:
         """Let ``us`` of work pass; a badge that works on without a pause lets the others catch up."""
         self._now += us
         if self._now - self._granted > _AHEAD_US and not self.dispatching:
             self.idle(self._now)
 
-    def wait_streams(self, _poller, until_us):
+    def wait_streams(self, _poller: object, until_us: int) -> None:
         """Wait at the idle point; in virtual time only the conductor wakes a badge."""
         self.idle(until_us)
 
-    def flash_write(self):
+    def flash_write(self) -> None:
         """Count one write to flash; the battery may be set to go at the n-th."""
         if self._writes_left == 0:
             self.end(POWER_CUT)
         self._writes_left -= 1
 
-    def end(self, cause, sleep_us=0):
+    def end(self, cause: int, sleep_us: int = 0) -> None:
         """Reset the chip: nothing is unwound, no ``finally`` runs; the conductor ends this process."""
         self.emit(EXIT, struct.pack("<Bq", cause, sleep_us))
         self._flush()
@@ -182,7 +191,7 @@ class RealTime:
     dispatching = False
     interrupted = False
 
-    def __init__(self, seed, mac, cause):
+    def __init__(self, seed: bytes, mac: bytes, cause: int) -> None:
         import utime
 
         self._time_ns = utime.time_ns
@@ -196,37 +205,37 @@ class RealTime:
         self.seed = seed
         self.rtc_memory = b""
 
-    def on(self, kind, handler):
+    def on(self, kind: int, handler: "Callable") -> None:
         """Nothing ever happens outside."""
 
-    def emit(self, kind, payload=b""):
+    def emit(self, kind: int, payload: "bytes | memoryview" = b"") -> None:
         """Nobody listens."""
 
-    def now(self):
+    def now(self) -> int:
         """Return microseconds since this badge booted."""
         return (self._time_ns() - self._started) // 1000
 
-    def idle(self, until_us):
+    def idle(self, until_us: int) -> None:
         """Sleep until ``until_us``."""
         self._sleep_us(max(0, min(until_us - self.now(), 1_000_000)))
 
-    def spend(self, us):
+    def spend(self, us: int) -> None:
         """Work takes the time that it takes."""
 
-    def watchdog(self, timeout_us):
+    def watchdog(self, timeout_us: int) -> None:
         """Nobody bites: a pseudo-terminal's badge may be stopped for as long as somebody types."""
 
-    def feed(self):
+    def feed(self) -> None:
         """Nobody bites."""
 
-    def wait_streams(self, poller, until_us):
+    def wait_streams(self, poller: "Any", until_us: int) -> None:
         """Wait for a real stream or for the time."""
         poller.poll(max(0, min((until_us - self.now() + 999) // 1000, 60_000)))
 
-    def flash_write(self):
+    def flash_write(self) -> None:
         """Count nothing: a pseudo-terminal's badge has a full battery."""
 
-    def end(self, cause, sleep_us=0):
+    def end(self, cause: int, sleep_us: int = 0) -> NoReturn:
         """Reset the chip: the supervisor starts the badge again when the process ends with this status."""
         if sleep_us:
             self._sleep_us(sleep_us)

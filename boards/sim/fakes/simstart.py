@@ -13,7 +13,7 @@ import simlink
 import vfs
 
 
-def _put_fakes():
+def _put_fakes() -> tuple:
     import fake_time
 
     sys.modules["time"] = fake_time
@@ -26,34 +26,33 @@ def _put_fakes():
     return fake, simdisk
 
 
-def prepare(link, flash_path, nvs_path):
+def prepare(link: "simlink.Link | simlink.RealTime", flash_path: str, nvs_path: str) -> None:
     """Put the fakes in place and the badge's own file system at ``/``."""
     simlink.link = link
     esp32, simdisk = _put_fakes()
     if link.seed:
         random.seed(int.from_bytes(link.seed[:4], "little"))
-    esp32.attach(open(nvs_path, "r+b"))
-    flash = simdisk.Flash(open(flash_path, "r+b"))
+    esp32.attach(open(nvs_path, "r+b"))  # noqa: SIM115  open as long as the badge runs
+    flash = simdisk.Flash(open(flash_path, "r+b"))  # noqa: SIM115
     vfs.umount("/")
     # Without times: the interpreter would stamp files with the computer's clock.
     vfs.mount(vfs.VfsLfs2(flash, mtime=False), "/")
     sys.path[:] = ["", ".frozen", "/lib"]
 
 
-def run(name):
+def run(name: str) -> None:
     """Run the file ``name`` of the badge if it is there."""
     try:
-        stream = open(name)
+        with open(name) as stream:
+            source = stream.read()
     except OSError:
         return
-    source = stream.read()
-    stream.close()
-    exec(compile(source, name, "exec"), {"__name__": "__main__"})
+    exec(compile(source, name, "exec"), {"__name__": "__main__"})  # noqa: S102  it is the badge's own
 
 
-def main(arguments):
+def main(arguments: "list[str]") -> None:
     """Start the badge."""
-    link = simlink.Link(open(int(arguments[0]), "r+b"))
+    link = simlink.Link(open(int(arguments[0]), "r+b"))  # noqa: SIM115
     prepare(link, arguments[1], arguments[2])
     gc.collect()
     run("boot.py")

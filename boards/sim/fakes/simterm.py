@@ -11,14 +11,13 @@ import simlink
 import simstart
 
 
-def main(arguments):
+def main(arguments: "list[str]") -> None:
     """Start the badge; what follows is the interpreter's prompt."""
-    ready = open(int(arguments[0]), "wb")
     link = simlink.RealTime(b"", bytes.fromhex(arguments[4]), int(arguments[3]))
     simstart.prepare(link, arguments[1], arguments[2])
     gc.collect()
-    ready.write(b"r")
-    ready.close()
+    with open(int(arguments[0]), "wb") as ready:
+        ready.write(b"r")
     simstart.run("boot.py")
     if arguments[5] == "0":
         simstart.run("main.py")

@@ -87,8 +87,6 @@ def encode(listing: Listing) -> bytes:
     usages = [
         [extensions.decode_usage(seed[:_USAGE_BYTES]) for seed in seeds] for seeds in listing.groups.values()
     ]
-    if any(
-        usage for notification in usages for usage in notification
-    ):
+    if any(usage for notification in usages for usage in notification):
         values["extensions"] = [extensions.usage_extension(usages)]
     return asn1.PublicationData(values).dump()

@@ -1,4 +1,7 @@
-"""Simulated badges: real MicroPython processes in virtual time, on real flash images, under a modelled sky."""
+"""Simulated badges.
+
+Real MicroPython processes in virtual time, on real flash images, under a modelled sky.
+"""
 
 from cxhost.sim.badge import PinChange, SimulatedBadge, SimulationError
 from cxhost.sim.radio import RadioModel

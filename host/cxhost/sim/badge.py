@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from cxhost.sim import wire
 from cxhost.sim.process import BadgeProcess
@@ -30,7 +30,10 @@ _TRACEBACK = b"Traceback (most recent call last)"
 
 
 class SimulationError(Exception):
-    """A badge's process died, printed a traceback or hangs; or a simulation was asked for what it cannot do."""
+    """A badge's process died, printed a traceback or hangs.
+
+    Or a simulation was asked for what it cannot do.
+    """
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,10 @@ class PinChange:
 
 @dataclass
 class _State:
-    """What outlives a start of the badge: the clock and RAM of the RTC, and what the world holds at its pins."""
+    """What outlives a start of the badge.
+
+    The clock and RAM of the RTC, and what the world holds at its pins.
+    """
 
     starts: int = 0
     rtc_base_us: int = 0
@@ -250,7 +256,7 @@ class SimulatedBadge:
             self._serve_us = min(scan.end_us, now_us + quantum)
 
     def tune_for(self, index: int, now_us: int) -> None:
-        """Listen more closely from ``now_us`` on if the badge ``index``, which begins to send, is in reach."""
+        """Listen more closely from ``now_us`` on if the badge ``index``, now sending, is in reach."""
         scan = self._scan
         if (
             scan is not None
@@ -362,14 +368,14 @@ class SimulatedBadge:
         if _TRACEBACK in self._text:
             self._fail("printed a traceback")
 
-    def _died(self) -> None:
+    def _died(self) -> NoReturn:
         process = self._process
         assert process is not None  # noqa: S101  only a running process can die
         process.wait()
         self._text += process.text()
         self._fail("stopped: main.py came to its end" if _TRACEBACK not in self._text else "died")
 
-    def _fail(self, what: str) -> None:
+    def _fail(self, what: str) -> NoReturn:
         process, self._process = self._process, None
         if process is not None:
             self._text += process.text()
@@ -391,7 +397,10 @@ def _heard(packet: Heard) -> bytes:
 
 
 def lock_folder(folder: Path) -> TextIO:
-    """Return an open file that keeps other processes off the badge in ``folder``; SimulationError if one has it."""
+    """Return an open file that keeps other processes off the badge in ``folder``.
+
+    SimulationError if one has it.
+    """
     stream = (folder / "lock").open("w")
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,9 +1,10 @@
-"""A simulated badge on a pseudo-terminal, in real time: a serial port with MicroPython's own prompt behind it.
+"""A simulated badge on a pseudo-terminal, in real time: a serial port with MicroPython's prompt behind it.
 
-Tools that talk to a board over a serial device (``mpremote``, a terminal program, ``cxbadge``) open the port
-as they open ``/dev/ttyUSB0``. The interpreter lies behind a second pseudo-terminal, whose line discipline turns
-Ctrl-C into SIGINT while a program runs; this module carries the bytes, starts the interpreter again when it
-ends, and restarts the badge when somebody opens the port, as the reset circuit of a development board does.
+Tools that talk to a board over a serial device (``mpremote``, a terminal program, ``cxbadge``) open the
+port as they open ``/dev/ttyUSB0``. The interpreter lies behind a second pseudo-terminal, whose line
+discipline turns Ctrl-C into SIGINT while a program runs; this module carries the bytes, starts the
+interpreter again when it ends, and restarts the badge when somebody opens the port, as the reset circuit
+of a development board does.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ _POLL_S = 0.05
 class PtyBadge:
     """The badge in ``directory`` (made when missing, with an empty file system) on a pseudo-terminal.
 
-    ``port`` is the device to open. A context manager; ``run`` serves until ``stop`` is called, ``start`` does so
-    in a thread.
+    ``port`` is the device to open. A context manager; ``run`` serves until ``stop`` is called, ``start``
+    does so in a thread.
     """
 
     def __init__(self, directory: Path) -> None:

@@ -1,10 +1,10 @@
 """The air: who can be heard where, how loud, and at which moments.
 
 **Path loss.** Recommendation ITU-R P.1238, indoor, one floor: L = 20 log10(f/MHz) + N log10(d/m) - 28 dB with
-N = 30 (office, 2.4 GHz): 39.7 dB at one metre, 9 dB more for each doubling. On top of it one Gaussian value for
-each pair of badges (shadowing by bodies and walls, the same in both directions, redrawn when one of them moves)
-and for each packet Rician fading. Packets under the receiver's sensitivity are lost. What is not modelled:
-collisions, other networks, antenna patterns, the radio's own switching between sending and listening.
+N = 30 (office, 2.4 GHz): 39.7 dB at one metre, 9 dB more for each doubling. On top of it one Gaussian value
+for each pair of badges (shadowing by bodies and walls, the same in both directions, redrawn when one of
+them moves) and for each packet Rician fading. Packets under the receiver's sensitivity are lost. What is
+not modelled: collisions, other networks, antenna patterns, the time the radio needs to turn round.
 
 **Moments.** Bluetooth Core 5.3, volume 6 part B 4.4.2.2: the time between two advertising events is the
 interval plus a random delay of 0 to 10 ms; each event sends one packet on each of channels 37, 38 and 39.
@@ -97,7 +97,10 @@ class Advertising:
 
 @dataclass
 class Scan:
-    """A scan that is on: when it began, when it ends by itself, its windows, and how far it has been served."""
+    """A scan that is on.
+
+    When it began, when it ends by itself, its windows, and how far it has been served.
+    """
 
     start_us: int
     end_us: int
@@ -106,7 +109,7 @@ class Scan:
     served_us: int
 
     def hears(self, event_us: int) -> int | None:
-        """Return when a packet of the advertising event at ``event_us`` is heard, None if no window has it."""
+        """Return when a packet of the event at ``event_us`` is heard, None if no window has it."""
         for channel in range(3):
             when = event_us + channel * _CHANNEL_STEP_US
             number, into_us = divmod(when - self.start_us, self.interval_us)
@@ -137,7 +140,7 @@ class Air:
         self._moves: list[int] = []
         self._power: dict[tuple[int, int], float] = {}
         self._sent: list[list[Advertising]] = []
-        self._packets = random.Random(f"packets {seed}")
+        self._packets = random.Random(f"packets {seed}")  # noqa: S311
         self._stretches = 0
 
     def add(self, position: Position) -> int:
@@ -162,7 +165,7 @@ class Air:
                 self._power[pair] = -math.inf
             else:
                 moves = (self._moves[pair[0]], self._moves[pair[1]])
-                shadow = random.Random(f"shadow {self._seed} {pair} {moves}").gauss(
+                shadow = random.Random(f"shadow {self._seed} {pair} {moves}").gauss(  # noqa: S311
                     0, self.model.shadowing_db
                 )
                 self._power[pair] = self.model.median_rssi_dbm(one, other) + shadow
@@ -178,11 +181,14 @@ class Air:
         """Begin a stretch of advertising: ``packet`` is (adv_type, addr_type, address, payload)."""
         self.stop(index, when_us)
         self._stretches += 1
-        draw = random.Random(f"delays {self._seed} {self._stretches}")
+        draw = random.Random(f"delays {self._seed} {self._stretches}")  # noqa: S311
         self._sent[index].append(Advertising(when_us, interval_us, *packet, draw))
 
     def stop(self, index: int, when_us: int) -> bool:
-        """End the stretch that is on, forget those that nobody can still ask for; return whether one was on."""
+        """End the stretch that is on, forget those that nobody can still ask for.
+
+        Return whether one was on.
+        """
         stretches = self._sent[index]
         was_on = bool(stretches) and stretches[-1].end_us == _NEVER
         if was_on:

@@ -1,7 +1,8 @@
 """The conductor: many badges, one virtual clock.
 
-Each badge that has nothing to do says when it wants to wake. The conductor always runs the badge whose next
-moment is the earliest, so whatever the others can still do lies in the future, and what a scan heard is known.
+Each badge that has nothing to do says when it wants to wake. The conductor always runs the badge whose
+next moment is the earliest, so whatever the others can still do lies in the future, and what a scan heard
+is known.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class Simulation:
     def advertises(
         self, badge: SimulatedBadge, when_us: int, interval_us: int, packet: tuple[int, int, bytes, bytes]
     ) -> None:
-        """Take that ``badge`` sends ``packet`` (adv_type, addr_type, address, payload) from ``when_us`` on."""
+        """Take that ``badge`` sends (adv_type, addr_type, address, payload) from ``when_us`` on."""
         adv_type, _addr_type, address, payload = packet
         self.on_air.append(OnAir(self.at(when_us), badge.name, address, adv_type, payload, interval_us))
         self.air.start(badge.index, when_us, interval_us, packet)

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class SimTransport:
-    """The computer's end of the USB cable of one simulated badge. Implements ``cxhost.transport.Transport``."""
+    """The computer's end of the USB cable of one simulated badge.
+
+    Implements ``cxhost.transport.Transport``.
+    """
 
     def __init__(self, sim: Simulation, badge: SimulatedBadge, owns_simulation: bool = False) -> None:
         self._sim = sim
@@ -22,7 +25,10 @@ class SimTransport:
         self._badge.console_write(bytes(data))
 
     def read(self, timeout_s: float) -> bytes:
-        """Run the simulation until the badge's bytes came; return them, ``b""`` after ``timeout_s`` virtual."""
+        """Run the simulation until the badge's bytes came.
+
+        Return them, ``b""`` after ``timeout_s`` virtual.
+        """
         return self._sim.read_console(self._badge, timeout_s)
 
     def now(self) -> float:

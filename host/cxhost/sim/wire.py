@@ -81,7 +81,10 @@ class Line:
         self._buffer = self._buffer + data if self._buffer else data
 
     def records(self) -> list[tuple[int, int, bytes]]:
-        """Return [(kind, time, payload)] of the next frame. Raises Closed, or TimeoutError after long silence."""
+        """Return [(kind, time, payload)] of the next frame.
+
+        Raises Closed, or TimeoutError after long silence.
+        """
         while len(self._buffer) < 4:
             self._receive()
         end = 4 + _LENGTH.unpack_from(self._buffer)[0]

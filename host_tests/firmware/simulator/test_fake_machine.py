@@ -65,7 +65,8 @@ print(machine.reset_cause() == machine.HARD_RESET, time.gmtime()[:6], rtc.memory
     )
     badge = made.sim.add_badge("A")
     made.sim.run_for(20)
-    first, second = ["(2000, 1, 1, 0, 0, 0) 0 True"], ["(2026, 3, 2, 8, 30, 0) True (2026, 3, 2, 0, 8, 30, 0)"]
+    first = ["(2000, 1, 1, 0, 0, 0) 0 True"]
+    second = ["(2026, 3, 2, 8, 30, 0) True (2026, 3, 2, 0, 8, 30, 0)"]
     lines = made.lines(badge)
     assert lines[:2] == first + second
     assert lines[2].startswith("(2000, 1, 1, 0, 0, 0) 825")
@@ -89,7 +90,8 @@ try:
 except OverflowError as error:
     print(error)
 """
-    assert printed(source, ticks_start_ms=(1 << 30) - 1500) == ["True 2000 True True", "ticks interval overflow"]
+    lines = printed(source, ticks_start_ms=(1 << 30) - 1500)
+    assert lines == ["True 2000 True True", "ticks interval overflow"]
 
 
 def test_asyncio_sleeps_over_the_wrap(printed):
