@@ -133,9 +133,10 @@ class Transfer:
 
     def _write(self, piece: memoryview) -> None:
         """Append without a buffer of our own; close, which makes it durable, at the end of each block."""
-        if self._stream is None:
-            self._stream = open(self._storage.path(_FILE), "ab")  # noqa: SIM115  open over many pieces
-        self._stream.write(piece)
+        stream = self._stream
+        if stream is None:
+            stream = self._stream = open(self._storage.path(_FILE), "ab")  # noqa: SIM115  open over many pieces
+        stream.write(piece)
         self._held += len(piece)
         if self._held % _BLOCK_LEN == 0 or self._held == self._about["size"]:
             self._close()
