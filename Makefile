@@ -48,9 +48,6 @@ bench: $(READY) ## measure identifier engines and documents: speed, instructions
 bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, reports in a second
 	$(BIN)/python bench/publisher.py
 
-bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, reports in a second
-	$(BIN)/python bench/publisher.py
-
 check: lint types test ## lint, types and tests: what CI runs
 
 lint: $(READY) ## look for style faults and bugs (ruff)

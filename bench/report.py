@@ -86,7 +86,7 @@ def targets(
 
     found = [
         judged(
-            f"bytes allocated for 2048 identifiers, {engine}, type {kind}",
+            f"bytes for 2048 identifiers, {engine} {task}, type {kind}",
             row(engine, task, kind)["bytes_per_2048"],
             0,
             0,
@@ -127,42 +127,60 @@ def targets(
 def show(
     console: Console, rows: list[dict], curve: dict, judged_targets: list[dict], has_counts: bool
 ) -> None:
-    """Print the tables."""
-    table = Table(title="Identifiers, best of the interleaved rounds; ratios to the textbook on MicroPython")
-    for name in ("engine", "runtime", "task", "type", "ids/s", "x textbook"):
-        table.add_column(name, justify="left" if name in ("engine", "runtime", "task") else "right")
-    for name in ("instructions", "x textbook", "bytes/2048", "collections/2048"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        cells = list(row.values())
-        table.add_row(
-            *("-" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in cells)
-        )
-    console.print(table)
+    """Print the tables and the estimates."""
+    console.print(engine_table(rows))
     if not has_counts:
         console.print("valgrind is not installed: no instruction counts")
+    console.print(filter_table(curve))
+    console.print(target_table(judged_targets))
+    for row in rows if has_counts else ():
+        if (row["engine"], row["task"]) == ("viper", "search"):
+            console.print(estimate(row["type"], row["instructions"]), soft_wrap=True)
 
+
+def engine_table(rows: list[dict]) -> Table:
+    """Return what every engine does on every runtime."""
     table = Table(
-        title=f"False candidates, 32 KiB, {curve['tried']:,} foreign identifiers tried at each point"
+        title="Identifiers: best of the interleaved rounds; ratios to the textbook on MicroPython",
+        caption="step: one call an identifier; search: generate and test in calls of 512, 10 000 contacts",
+    )
+    for name in ("engine", "runtime", "task"):
+        table.add_column(name)
+    for name in ("type", "ids/s", "x text", "instr.", "x text", "B/2048", "GCs"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*map(cell, row.values()))
+    return table
+
+
+def cell(value: str | float | None) -> str:
+    """Return how a figure is written; a dash for what was not measured."""
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else f"{value:,}"
+
+
+def filter_table(curve: dict) -> Table:
+    """Return the false-positive curve."""
+    table = Table(
+        title=f"False candidates, 32 KiB filter, {curve['tried']:,} foreign identifiers at each point"
     )
     for name in ("contacts", "formula", "measured", "hits"):
         table.add_column(name, justify="right")
-    for contacts, hits in curve["hits"].items():
-        formula = rate_by_formula(int(contacts))
-        table.add_row(f"{int(contacts):,}", f"{formula:.1e}", f"{hits / curve['tried']:.1e}", f"{hits:,}")
-    console.print(table)
+    for contacts, hits in sorted((int(key), value) for key, value in curve["hits"].items()):
+        measured = f"{hits / curve['tried']:.1e}"
+        table.add_row(f"{contacts:,}", f"{rate_by_formula(contacts):.1e}", measured, f"{hits:,}")
+    return table
 
+
+def target_table(judged_targets: list[dict]) -> Table:
+    """Return the targets with their verdicts."""
     table = Table(title="Targets")
     for name in ("figure", "measured", "at least", "aim", "verdict"):
         table.add_column(name, justify="left" if name in ("figure", "verdict") else "right")
     for target in judged_targets:
-        numbers = (f"{target[key]:,}" for key in ("measured", "least", "aim"))
-        table.add_row(target["figure"], *numbers, target["verdict"])
-    console.print(table)
-    if has_counts:
-        for row in rows:
-            if (row["engine"], row["task"]) == ("viper", "search"):
-                console.print(estimate(row["type"], row["instructions"]), soft_wrap=True)
+        table.add_row(*map(cell, target.values()))
+    return table
 
 
 def estimate(kind: int, instructions: int) -> str:
@@ -171,9 +189,10 @@ def estimate(kind: int, instructions: int) -> str:
     seconds = high * CHAIN / 1e6
     charge = seconds * 1000 * CURRENT_MA / 3600
     return (
-        f"ESP32 at {CLOCK_MHZ} MHz, type {kind}, estimated: {instructions:,} instructions x {CYCLES[0]} to {CYCLES[1]} "
-        f"cycles / {CLOCK_MHZ} MHz = {low:.0f} to {high:.0f} us an identifier; x {CHAIN} = {low * CHAIN / 1e6:.2f} to "
-        f"{seconds:.2f} s a seed; {DAILY_SEEDS:,} seeds: {seconds * DAILY_SEEDS / 60:.0f} minutes at most; "
+        f"ESP32 at {CLOCK_MHZ} MHz, type {kind}, estimated: {instructions:,} instructions "
+        f"x {CYCLES[0]} to {CYCLES[1]} cycles / {CLOCK_MHZ} MHz = {low:.0f} to {high:.0f} us an identifier; "
+        f"x {CHAIN} = {low * CHAIN / 1e6:.2f} to {seconds:.2f} s a seed; "
+        f"{DAILY_SEEDS:,} seeds: {seconds * DAILY_SEEDS / 60:.0f} minutes at most; "
         f"1 000 seeds: {seconds * 1000:.0f} s x {CURRENT_MA} mA / 3600 = {charge:.1f} mAh "
         f"(ESP32 Series Datasheet v3.5, table 6: 30 to 68 mA with the CPU on and the radio off)"
     )

@@ -95,7 +95,8 @@ def instructions(subject: Subject, kind: int) -> int:
     for count in (subject.few, 3 * subject.few):
         valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}"]
         collected = re.search(r"Collected : (\d+)", run(valgrind + subject.command(kind, count)).stderr)
-        assert collected, "callgrind printed no count"
+        if not collected:
+            raise SystemExit("bench: callgrind printed no count")
         counts.append(int(collected.group(1)))
     return round((counts[1] - counts[0]) / (2 * subject.few))
 
@@ -133,7 +134,6 @@ def counted(progress: Progress) -> dict[tuple[Subject, int], int]:
     """Return instructions for one identifier, empty where valgrind is not installed."""
     if not shutil.which("valgrind"):
         return {}
-    subjects = (*SUBJECTS, UNFILTERED, INSTANTIATE)
     pairs = [(subject, kind) for subject in (*SUBJECTS, UNFILTERED, INSTANTIATE) for kind in (1, 2)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # counts, not times: they may run side by side
         counts = pool.map(lambda pair: instructions(*pair), pairs)
@@ -161,7 +161,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=0.1, help="length of one timing (default 0.1)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
-    console = Console(stderr=options.json)
+    console = Console(stderr=options.json, width=110)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         best = timings(options.rounds, options.seconds, progress)
         allocated = allocations(progress)

@@ -117,7 +117,7 @@ class Task:
         return str(hits)
 
     def curve(self, count: int) -> str:
-        """Return how many of ``count`` foreign identifiers the filter takes, for growing numbers of contacts."""
+        """Return how many of ``count`` foreign identifiers the growing filter takes."""
         from cx.bloom import Bloom
 
         self.bloom = Bloom(FILTER_BYTES)
