@@ -3,7 +3,6 @@
 Prints JSON: the seconds that COUNT times TASK took.
 """
 
-# ruff: noqa: PTH123  MicroPython has no pathlib
 import json
 import sys
 import time

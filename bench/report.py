@@ -69,6 +69,7 @@ def judged(name: str, value: float, least: float, aim: float, is_lower_better: b
 def targets(
     rows: list[dict],
     count: dict[tuple[Subject, int], int],
+    chip: dict[int, int],
     curve: dict,
     special: tuple[Subject, Subject, Subject],
 ) -> list[dict]:
@@ -97,10 +98,15 @@ def targets(
     ]
     measured = curve["hits"]["10000"] / curve["tried"]
     found.append(judged("false candidates, 10 000 contacts in 32 KiB", measured, 1e-3, 1e-4, True))
+    limits = ((1, 10_000, 8_000), (2, 17_000, 14_000))
+    found += [
+        judged(f"viper instructions an identifier, Xtensa, type {kind}", chip[kind], least, aim, True)
+        for kind, least, aim in limits
+    ]
     if not count:
         return found
     search, unfiltered, instantiate = special
-    for kind, least, aim in ((1, 10_000, 8_000), (2, 17_000, 14_000)):
+    for kind, least, aim in limits:
         viper = count[search, kind]
         look_up = (viper - count[unfiltered, kind]) / viper * 100
         begin = count[instantiate, kind] / (CHAIN * viper) * 100
@@ -117,7 +123,7 @@ def targets(
                 400,
                 600,
             ),
-            judged(f"viper instructions an identifier, type {kind}", viper, least, aim, True),
+            judged(f"viper instructions an identifier, x64, type {kind}", viper, least, aim, True),
             judged(f"filter look-up, % of an identifier, type {kind}", round(look_up, 2), 6, 2, True),
             judged(f"instantiation, % of 2048 identifiers, type {kind}", round(begin, 2), 1, 1, True),
         ]
@@ -125,17 +131,14 @@ def targets(
 
 
 def show(
-    console: Console, rows: list[dict], curve: dict, judged_targets: list[dict], has_counts: bool
+    console: Console, rows: list[dict], curve: dict, judged_targets: list[dict], chip: dict[int, int]
 ) -> None:
     """Print the tables and the estimates."""
     console.print(engine_table(rows))
-    if not has_counts:
-        console.print("valgrind is not installed: no instruction counts")
     console.print(filter_table(curve))
     console.print(target_table(judged_targets))
-    for row in rows if has_counts else ():
-        if (row["engine"], row["task"]) == ("viper", "search"):
-            console.print(estimate(row["type"], row["instructions"]), soft_wrap=True)
+    for kind, instructions in chip.items():
+        console.print(estimate(kind, instructions), soft_wrap=True)
 
 
 def engine_table(rows: list[dict]) -> Table:
@@ -165,11 +168,12 @@ def filter_table(curve: dict) -> Table:
     table = Table(
         title=f"False candidates, 32 KiB filter, {curve['tried']:,} foreign identifiers at each point"
     )
-    for name in ("contacts", "formula", "measured", "hits"):
+    for name in ("contacts", "formula", "measured", "hits", "thinned by fingerprints"):
         table.add_column(name, justify="right")
     for contacts, hits in sorted((int(key), value) for key, value in curve["hits"].items()):
+        thinned = f"{rate_by_formula(contacts) * contacts / 2**28:.1e}" if contacts > 20_000 else "-"
         measured = f"{hits / curve['tried']:.1e}"
-        table.add_row(f"{contacts:,}", f"{rate_by_formula(contacts):.1e}", measured, f"{hits:,}")
+        table.add_row(f"{contacts:,}", f"{rate_by_formula(contacts):.1e}", measured, f"{hits:,}", thinned)
     return table
 
 
@@ -189,7 +193,7 @@ def estimate(kind: int, instructions: int) -> str:
     seconds = high * CHAIN / 1e6
     charge = seconds * 1000 * CURRENT_MA / 3600
     return (
-        f"ESP32 at {CLOCK_MHZ} MHz, type {kind}, estimated: {instructions:,} instructions "
+        f"ESP32 at {CLOCK_MHZ} MHz, type {kind}, estimated: {instructions:,} Xtensa instructions "
         f"x {CYCLES[0]} to {CYCLES[1]} cycles / {CLOCK_MHZ} MHz = {low:.0f} to {high:.0f} us an identifier; "
         f"x {CHAIN} = {low * CHAIN / 1e6:.2f} to {seconds:.2f} s a seed; "
         f"{DAILY_SEEDS:,} seeds: {seconds * DAILY_SEEDS / 60:.0f} minutes at most; "

@@ -23,6 +23,7 @@ from rich.progress import Progress
 
 sys.path.insert(0, str(Path(__file__).parent))
 import report
+import xtensa
 
 HERE = Path(__file__).parent
 LIB = str(HERE.parent / "lib")
@@ -167,12 +168,15 @@ def main() -> int:
         allocated = allocations(progress)
         curve = json.loads(measure(CURVE, 1, 400_000)["result"])
         count = counted(progress)
+    chip = {kind: xtensa.count(kind) for kind in (1, 2)}
     figures = report.figures(SUBJECTS, best, count, allocated)
-    targets = report.targets(figures, count, curve, (SUBJECTS[-1], UNFILTERED, INSTANTIATE))
+    targets = report.targets(figures, count, chip, curve, (SUBJECTS[-1], UNFILTERED, INSTANTIATE))
     if options.json:
-        print(json.dumps({"engines": figures, "filter": curve, "targets": targets}, indent=1))
+        print(json.dumps({"engines": figures, "filter": curve, "xtensa": chip, "targets": targets}, indent=1))
     else:
-        report.show(console, figures, curve, targets, bool(count))
+        report.show(console, figures, curve, targets, chip)
+        if not count:
+            console.print("valgrind is not installed: no instruction counts")
     return 1 if any(target["verdict"] == "missed" for target in targets) else 0
 
 

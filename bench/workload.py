@@ -171,4 +171,5 @@ def main(arguments: "list[str]") -> None:
     print(json.dumps({"seconds": seconds, "bytes": total, "collections": collections, "result": result}))
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -53,7 +53,7 @@ def viper_engine():
     except SyntaxError:
         return None
     except ImportError:
-        from viper_stand_in import load
+        from cxhost.viper import load
 
         return load().ViperEngine()
     return ViperEngine()

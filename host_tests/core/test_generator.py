@@ -130,6 +130,49 @@ def test_wipe_leaves_no_secret():
     raises(ExhaustedError, generator.next_id)
 
 
+def allocated(call, times):
+    """Return the bytes that ``times`` calls took from the heap; 0 on CPython, which does not count."""
+    import gc
+
+    if not hasattr(gc, "mem_alloc"):
+        return 0
+    try:
+        from micropython import mem_total as taken  # also counts what was given back at once
+    except ImportError:
+        taken = gc.mem_alloc
+    call()
+    gc.collect()
+    gc.disable()
+    try:
+        start = taken()
+        own = taken() - start
+        start = taken()
+        for _ in range(times):
+            call()
+        return taken() - start - own
+    finally:
+        gc.enable()
+
+
+def test_no_identifier_allocates_but_with_cryptolib():
+    buffer, bloom = bytearray(16), Bloom(64)
+    for engine in engines():
+        for kind, seed in SEEDS.items():
+            if engine.name != "cryptolib":
+                generator = Generator(kind, seed, engine)
+                assert allocated(lambda: generator.next_into(buffer), 300) == 0, engine.name  # noqa: B023
+                assert allocated(lambda: generator.find(bloom, 3), 100) == 0, engine.name  # noqa: B023
+
+
+def test_cryptolib_leaves_one_object_for_each_identifier():
+    buffer = bytearray(16)
+    for engine in engines():
+        if engine.name == "cryptolib":
+            generator = Generator(1, SEEDS[1], engine)
+            one = allocated(lambda: generator.next_into(buffer), 1)  # noqa: B023
+            assert 0 < one <= 512 and allocated(lambda: generator.next_into(buffer), 20) == 20 * one  # noqa: B023
+
+
 def test_find_returns_each_heard_identifier_once():
     for engine in engines():
         for kind, seed in SEEDS.items():

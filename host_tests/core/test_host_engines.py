@@ -1,6 +1,8 @@
 """What only the host can say of the engines: other people's AES as judge, and machine code for the chips."""
 
 import hashlib
+import json
+import math
 import random
 import shutil
 import subprocess
@@ -125,3 +127,18 @@ def test_viper_with_one_wrong_constant_is_refused_and_said_so(tmp_path):
     assert text.count("t1[s[21]]") == 1
     source.write_text(text.replace("t1[s[21]]", "t1[s[22]]"))
     assert chosen(lib) == ("cryptolib", "['viper: gives wrong results']")
+
+
+def test_false_candidates_follow_the_stated_curve():
+    """Generated and tested in machine code: 200 000 foreign identifiers at each point, five deviations."""
+    tried = 200_000
+    command = [micropython(), "-X", "heapsize=4m", str(ROOT / "bench" / "workload.py"), str(ROOT / "lib")]
+    run = subprocess.run(
+        [*command, "viper", "curve", "1", str(tried)], capture_output=True, text=True, check=False
+    )
+    hits = json.loads(json.loads(run.stdout)["result"])["hits"]
+    assert len(hits) == 6
+    for contacts, found in hits.items():
+        expected = tried * (1 - math.exp(-6 * int(contacts) / 262144)) ** 6
+        assert abs(found - expected) <= 5 * math.sqrt(expected) + 1 + 0.02 * expected, contacts
+    assert hits["10000"] / tried < 1e-3

@@ -80,10 +80,12 @@ class Engine:
 
         Return how many steps that took, or 0 when all ``count`` were done and none was a candidate.
         """
-        for done in range(count):
+        done = 0
+        while done < count:
             self.step(state, out)
+            done += 1
             if out in bloom:
-                return done + 1
+                return done
         return 0
 
     def wipe(self) -> None:

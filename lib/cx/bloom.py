@@ -19,7 +19,7 @@ class Bloom:
     output blocks and finished identifiers look alike. Bytes 7 and 9 give the extra bits.
 
     With n contacts in m bits the false-positive rate is (1 - exp(-6 n / m)) ^ 6; for 32 KiB:
-    1 000: 1.3e-10, 5 000: 1.6e-6, 10 000: 7.3e-5, 20 000: 2.4e-3, 40 000: 4.7e-2, 65 000: 2.1e-1.
+    1 000: 1.3e-10, 5 000: 1.6e-6, 10 000: 7.3e-5, 20 000: 2.5e-3, 40 000: 4.7e-2, 65 000: 2.2e-1.
     """
 
     def __init__(self, size_bytes: int) -> None:
