@@ -14,6 +14,14 @@ from binascii import hexlify
 from hashlib import sha256
 
 try:
+    from typing import TYPE_CHECKING
+except ImportError:
+    TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cx.aes import Engine
+    from cx.bloom import Bloom
+
+try:
     from micropython import mem_total
 except ImportError:
 
@@ -32,7 +40,7 @@ def clock() -> int:
     return time.time_ns() if not hasattr(time, "perf_counter_ns") else time.perf_counter_ns()
 
 
-def engine_of(name: str, lib: str) -> object:
+def engine_of(name: str, lib: str) -> "Engine":
     """Return the engine that is measured."""
     from cx import aes, aes_tables
 
@@ -45,7 +53,7 @@ def engine_of(name: str, lib: str) -> object:
     return dict(aes.CANDIDATES)[name]()
 
 
-def unfiltered_viper(lib: str) -> object:
+def unfiltered_viper(lib: str) -> "Engine":
     """Return the viper engine with the filter cut out of its source, to tell the look-up's cost."""
     with open(lib + "/cx/aes_viper.py") as stream:
         source = stream.read()
@@ -56,7 +64,7 @@ def unfiltered_viper(lib: str) -> object:
     return space["ViperEngine"]()
 
 
-def filled_filter() -> object:
+def filled_filter() -> "Bloom":
     """Return the 32 KiB filter with 10 000 contacts: digests, the same in every run."""
     from cx.bloom import Bloom
 
@@ -81,23 +89,25 @@ class Collections:
 class Task:
     """What is repeated ``count`` times; ``run`` returns what is compared."""
 
-    def __init__(self, engine: object, kind: int, lib: str) -> None:
+    def __init__(self, engine: str, kind: int, lib: str) -> None:
         self.out = bytearray(16)
+        self.kind = kind
         key_len = kind * 16
         self.state = bytearray(range(key_len + 16))
+        self.bloom: Bloom
         if engine == "textbook":
             from textbook import TextbookState
 
             self.textbook = TextbookState(bytes(self.state[:key_len]), bytes(self.state[key_len:]))
         else:
-            self.engine = engine_of(str(engine), lib)
-            self.kind = kind
+            self.engine = engine_of(engine, lib)
 
     def textbook_step(self, count: int) -> str:
         """Generate with the textbook."""
+        block = b""
         for _ in range(count):
-            self.out = self.textbook.generate()
-        return hexlify(self.out).decode()
+            block = self.textbook.generate()
+        return hexlify(block).decode()
 
     def step(self, count: int) -> str:
         """Generate one block a call: what the advertiser does."""
@@ -134,7 +144,8 @@ class Task:
         from cx.generator import Generator
 
         seed = bytes(range(24 * self.kind))
-        for _ in range(count):
+        generator = Generator(self.kind, seed, self.engine)
+        for _ in range(count - 1):
             generator = Generator(self.kind, seed, self.engine)
         return hexlify(generator.next_id()).decode()
 
@@ -160,7 +171,7 @@ def main(arguments: "list[str]") -> None:
     run(1)
     gc.collect()
     counter.planned = 0
-    free = gc.mem_free() if hasattr(gc, "mem_free") else 0
+    free = getattr(gc, "mem_free", int)()
     total = mem_total()
     start = clock()
     result = run(count)

@@ -92,7 +92,7 @@ def executed(kind: int) -> Counter[int]:
 
 
 def doubled(source: list[str], line: int) -> str | None:
-    """Return the source with one line twice; a condition becomes an ``if`` of its own. None for a ``break``."""
+    """Return the source with one line twice, a condition as an ``if`` of its own; None for a ``break``."""
     text = source[line - 1]
     stripped = text.strip()
     indent = text[: len(text) - len(text.lstrip())]

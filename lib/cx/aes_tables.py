@@ -87,6 +87,9 @@ class WordEngine(TableEngine):
         self._tables = [t0, t1, t2, t3] + [tuple([s << shift for s in box]) for shift in (24, 16, 8, 0)]
 
     def _loop(self) -> "Iterator[None]":
+        # The first sixteen variables have the shortest bytecode, shorter than a constant like 255.
+        low = 255
+        a = b = c = d = k0 = k1 = k2 = k3 = 0
         t0, t1, t2, t3, s0, s1, s2, s3 = self._tables
         keys, counter = self._keys, self._counter
         middle_128, middle_256 = keys[1:10], keys[1:14]
@@ -105,11 +108,11 @@ class WordEngine(TableEngine):
                 word = keys[index - 1][3]
                 if back == 1 or not index & 1:
                     word = rcon ^ (
-                        s0[word >> 16 & 255] | s1[word >> 8 & 255] | s2[word & 255] | s3[word >> 24]
+                        s0[word >> 16 & low] | s1[word >> 8 & low] | s2[word & low] | s3[word >> 24]
                     )
                     rcon = rcon << 1 if rcon < 0x80000000 else 0x1B000000
                 else:
-                    word = s0[word >> 24] | s1[word >> 16 & 255] | s2[word >> 8 & 255] | s3[word & 255]
+                    word = s0[word >> 24] | s1[word >> 16 & low] | s2[word >> 8 & low] | s3[word & low]
                 a, b, c, d = keys[index - back]
                 new = keys[index]
                 new[0] = a = a ^ word
@@ -126,18 +129,18 @@ class WordEngine(TableEngine):
                 c ^= k2
                 d ^= k3
                 for k0, k1, k2, k3 in middle_128 if back == 1 else middle_256:
-                    k0 ^= t0[a >> 24] ^ t1[b >> 16 & 255] ^ t2[c >> 8 & 255] ^ t3[d & 255]
-                    k1 ^= t0[b >> 24] ^ t1[c >> 16 & 255] ^ t2[d >> 8 & 255] ^ t3[a & 255]
-                    k2 ^= t0[c >> 24] ^ t1[d >> 16 & 255] ^ t2[a >> 8 & 255] ^ t3[b & 255]
-                    d = t0[d >> 24] ^ t1[a >> 16 & 255] ^ t2[b >> 8 & 255] ^ t3[c & 255] ^ k3
+                    k0 ^= t0[a >> 24] ^ t1[b >> 16 & low] ^ t2[c >> 8 & low] ^ t3[d & low]
+                    k1 ^= t0[b >> 24] ^ t1[c >> 16 & low] ^ t2[d >> 8 & low] ^ t3[a & low]
+                    k2 ^= t0[c >> 24] ^ t1[d >> 16 & low] ^ t2[a >> 8 & low] ^ t3[b & low]
+                    d = t0[d >> 24] ^ t1[a >> 16 & low] ^ t2[b >> 8 & low] ^ t3[c & low] ^ k3
                     a = k0
                     b = k1
                     c = k2
                 k0, k1, k2, k3 = keys[length // 4 + 6]
-                k0 ^= s0[a >> 24] | s1[b >> 16 & 255] | s2[c >> 8 & 255] | s3[d & 255]
-                k1 ^= s0[b >> 24] | s1[c >> 16 & 255] | s2[d >> 8 & 255] | s3[a & 255]
-                k2 ^= s0[c >> 24] | s1[d >> 16 & 255] | s2[a >> 8 & 255] | s3[b & 255]
-                k3 ^= s0[d >> 24] | s1[a >> 16 & 255] | s2[b >> 8 & 255] | s3[c & 255]
+                k0 ^= s0[a >> 24] | s1[b >> 16 & low] | s2[c >> 8 & low] | s3[d & low]
+                k1 ^= s0[b >> 24] | s1[c >> 16 & low] | s2[d >> 8 & low] | s3[a & low]
+                k2 ^= s0[c >> 24] | s1[d >> 16 & low] | s2[a >> 8 & low] | s3[b & low]
+                k3 ^= s0[d >> 24] | s1[a >> 16 & low] | s2[b >> 8 & low] | s3[c & low]
                 if at < 0:
                     pack_into(">IIII", self._out, 0, k0, k1, k2, k3)
                 else:
@@ -160,6 +163,8 @@ class HalfEngine(TableEngine):
         self._tables = [t21, t13, t32, t11] + [tuple([s << shift for s in box]) for shift in (8, 0)]
 
     def _loop(self) -> "Iterator[None]":
+        low = 255
+        w0 = w1 = w2 = w3 = w4 = w5 = w6 = w7 = 0  # first, as in ``WordEngine``
         t21, t13, t32, t11, s0, s1 = self._tables
         keys, counter = self._keys, self._counter
         middle_128, middle_256 = keys[1:10], keys[1:14]
@@ -175,12 +180,12 @@ class HalfEngine(TableEngine):
             for index in range(back, length // 4 + 7):
                 w0, w1, w2, w3, w4, w5, w6, w7 = keys[index - 1]
                 if back == 1 or not index & 1:
-                    b0 = (s0[w6 & 255] | s1[w7 >> 8]) ^ rcon
-                    b1 = s0[w7 & 255] | s1[w6 >> 8]
+                    b0 = (s0[w6 & low] | s1[w7 >> 8]) ^ rcon
+                    b1 = s0[w7 & low] | s1[w6 >> 8]
                     rcon = rcon << 1 if rcon < 0x8000 else 0x1B00
                 else:
-                    b0 = s0[w6 >> 8] | s1[w6 & 255]
-                    b1 = s0[w7 >> 8] | s1[w7 & 255]
+                    b0 = s0[w6 >> 8] | s1[w6 & low]
+                    b1 = s0[w7 >> 8] | s1[w7 & low]
                 w0, w1, w2, w3, w4, w5, w6, w7 = keys[index - back]
                 new = keys[index]
                 new[0] = w0 = w0 ^ b0
@@ -206,21 +211,21 @@ class HalfEngine(TableEngine):
                 w7 ^= k7
                 for k0, k1, k2, k3, k4, k5, k6, k7 in middle_128 if back == 1 else middle_256:
                     b0 = w0 >> 8
-                    b1 = w0 & 255
+                    b1 = w0 & low
                     b2 = w1 >> 8
-                    b3 = w1 & 255
+                    b3 = w1 & low
                     b4 = w2 >> 8
-                    b5 = w2 & 255
+                    b5 = w2 & low
                     b6 = w3 >> 8
-                    b7 = w3 & 255
+                    b7 = w3 & low
                     b8 = w4 >> 8
-                    b9 = w4 & 255
+                    b9 = w4 & low
                     ba = w5 >> 8
-                    bb = w5 & 255
+                    bb = w5 & low
                     bc = w6 >> 8
-                    bd = w6 & 255
+                    bd = w6 & low
                     be = w7 >> 8
-                    bf = w7 & 255
+                    bf = w7 & low
                     w0 = t21[b0] ^ t32[b5] ^ t13[ba] ^ t11[bf] ^ k0
                     w1 = t13[b0] ^ t11[b5] ^ t21[ba] ^ t32[bf] ^ k1
                     w2 = t21[b4] ^ t32[b9] ^ t13[be] ^ t11[b3] ^ k2
@@ -230,14 +235,14 @@ class HalfEngine(TableEngine):
                     w6 = t21[bc] ^ t32[b1] ^ t13[b6] ^ t11[bb] ^ k6
                     w7 = t13[bc] ^ t11[b1] ^ t21[b6] ^ t32[bb] ^ k7
                 k0, k1, k2, k3, k4, k5, k6, k7 = keys[length // 4 + 6]
-                k0 ^= s0[w0 >> 8] | s1[w2 & 255]
-                k1 ^= s0[w5 >> 8] | s1[w7 & 255]
-                k2 ^= s0[w2 >> 8] | s1[w4 & 255]
-                k3 ^= s0[w7 >> 8] | s1[w1 & 255]
-                k4 ^= s0[w4 >> 8] | s1[w6 & 255]
-                k5 ^= s0[w1 >> 8] | s1[w3 & 255]
-                k6 ^= s0[w6 >> 8] | s1[w0 & 255]
-                k7 ^= s0[w3 >> 8] | s1[w5 & 255]
+                k0 ^= s0[w0 >> 8] | s1[w2 & low]
+                k1 ^= s0[w5 >> 8] | s1[w7 & low]
+                k2 ^= s0[w2 >> 8] | s1[w4 & low]
+                k3 ^= s0[w7 >> 8] | s1[w1 & low]
+                k4 ^= s0[w4 >> 8] | s1[w6 & low]
+                k5 ^= s0[w1 >> 8] | s1[w3 & low]
+                k6 ^= s0[w6 >> 8] | s1[w0 & low]
+                k7 ^= s0[w3 >> 8] | s1[w5 & low]
                 if at < 0:
                     pack_into(">HHHHHHHH", self._out, 0, k0, k1, k2, k3, k4, k5, k6, k7)
                 else:
