@@ -177,40 +177,44 @@ def _affine(point: "Point") -> "tuple[int, int]":
     return point[0] * square % _P, point[1] * square * inverse % _P
 
 
-def _double(point: "Point") -> "Point":
+def _double(point: "Point", times: int = 1) -> "Point":
+    """Return 2 ** ``times`` times ``point``. Locals and few objects: this is where the time goes."""
+    p = _P
     x, y, z = point
-    delta = z * z % _P
-    gamma = y * y % _P
-    beta4 = 4 * x * gamma % _P
-    alpha = 3 * (x - delta) * (x + delta) % _P
-    x3 = (alpha * alpha - 2 * beta4) % _P
-    return x3, (alpha * (beta4 - x3) - 8 * gamma * gamma) % _P, 2 * y * z % _P
+    for _ in range(times):
+        delta = z * z % p
+        gamma2 = 2 * y * y % p
+        beta4 = 2 * x * gamma2 % p
+        alpha = 3 * (x - delta) * (x + delta) % p
+        x = (alpha * alpha - beta4 - beta4) % p
+        z = 2 * y * z % p
+        y = (alpha * (beta4 - x) - 2 * gamma2 * gamma2) % p
+    return x, y, z
 
 
-def _add(p: "Point", q: "Point") -> "Point":
-    """Return p + q, whatever they are: equal, opposite or infinite."""
-    x1, y1, z1 = p
-    x2, y2, z2 = q
+def _add(point: "Point", other: "Point") -> "Point":
+    """Return the sum, whatever the points are: equal, opposite or infinite."""
+    x1, y1, z1 = point
+    x2, y2, z2 = other
     if not z1:
-        return q
+        return other
     if not z2:
-        return p
-    zz1 = z1 * z1 % _P
-    if z2 == 1:
-        u1, s1 = x1, y1
-    else:
-        zz2 = z2 * z2 % _P
-        u1 = x1 * zz2 % _P
-        s1 = y1 * z2 * zz2 % _P
-    h = (x2 * zz1 - u1) % _P
-    r = (y2 * z1 * zz1 - s1) % _P
+        return point
+    p = _P
+    zz1 = z1 * z1 % p
+    if z2 != 1:
+        zz2 = z2 * z2 % p
+        x1 = x1 * zz2 % p
+        y1 = y1 * z2 * zz2 % p
+    h = (x2 * zz1 - x1) % p
+    r = (y2 * z1 * zz1 - y1) % p
     if not h:
-        return _INFINITY if r else _double(p)
-    hh = h * h % _P
-    hhh = h * hh % _P
-    v = u1 * hh % _P
-    x3 = (r * r - hhh - 2 * v) % _P
-    return x3, (r * (v - x3) - s1 * hhh) % _P, (z1 * h if z2 == 1 else z1 * z2 * h) % _P
+        return _INFINITY if r else _double(point)
+    hh = h * h % p
+    hhh = h * hh % p
+    v = x1 * hh % p
+    x3 = (r * r - hhh - v - v) % p
+    return x3, (r * (v - x3) - y1 * hhh) % p, (z1 * h if z2 == 1 else z1 * z2 * h) % p
 
 
 def _odd_multiples(point: "Point") -> "list[bytes]":
@@ -257,10 +261,15 @@ def _add_comb(scalar: int, digits: "Buffer" = b"", multiples: "Sequence[Buffer]"
     """
     octets = scalar.to_bytes(_SIZE, "big")
     point = _INFINITY
+    waiting = 0  # doublings
     for bit in range(max(len(digits), _TEETH_GAP) - 1, -1, -1):
-        point = _double(point)
-        if bit < len(digits) and digits[bit]:
-            point = _add(point, _multiple(multiples, digits[bit] - 16))
+        waiting += 1
+        digit = digits[bit] if bit < len(digits) else 0
+        if digit or bit < _TEETH_GAP:
+            point = _double(point, waiting) if point[2] else point
+            waiting = 0
+        if digit:
+            point = _add(point, _multiple(multiples, digit - 16))
         if bit < _TEETH_GAP:
             point = _add(point, _comb_entry(octets, bit))
     return point
