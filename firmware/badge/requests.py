@@ -167,8 +167,7 @@ class Requests:
         return {"size": len(report), "sha256": self._transfer.offer(report)}
 
     async def _consent(self, waiting: "Waiting") -> None:
-        waiting("button", CONSENT_S)
-        if not await self._app.ui.consent():
+        if not await self._app.ui.consent(lambda: waiting("button", CONSENT_S)):
             raise RequestError("consent: the button was not pressed")
 
 

@@ -41,9 +41,14 @@ class Ui:
                 await self._flash(3 if is_alarming else 1, _FLASH_MS, _FLASH_MS * 3)
             await asyncio.sleep_ms(_ALERT_REST_MS if is_alarming else _WORKING_REST_MS)
 
-    async def consent(self) -> bool:
-        """Ask the owner to press the button within 30 s, and tell whether that happened."""
+    async def consent(self, on_asking: "Callable[[], None]") -> bool:
+        """Ask the owner to press the button within 30 s, and tell whether that happened.
+
+        ``on_asking`` is called when the badge is ready for the press: another pattern may have to end first.
+        """
         async with self._busy:
+            self._button.forget()
+            on_asking()
             asking = asyncio.create_task(self._ask())
             try:
                 await asyncio.wait_for(self._button.pressed(), CONSENT_S)

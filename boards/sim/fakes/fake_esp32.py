@@ -5,14 +5,13 @@ Errors are those of ESP-IDF's nvs.h, raised as the port raises them: OSError(-co
 
 import struct
 from binascii import crc32
-from typing import NoReturn
 
 from micropython import const
 from simlink import link
 
 TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import BinaryIO, NoReturn
 
 _NOT_FOUND = (0x1102, "ESP_ERR_NVS_NOT_FOUND")
 _TYPE_MISMATCH = (0x1103, "ESP_ERR_NVS_TYPE_MISMATCH")
@@ -60,7 +59,7 @@ def _load() -> dict:
     return found
 
 
-def _fail(error: "tuple[int, str]") -> NoReturn:
+def _fail(error: "tuple[int, str]") -> "NoReturn":
     raise OSError(-error[0], error[1])
 
 

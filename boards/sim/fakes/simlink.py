@@ -11,14 +11,13 @@ length (1), payload. Times are microseconds since this badge booted.
 
 import struct
 import sys
-from typing import NoReturn
 
 from micropython import const
 
 TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, BinaryIO
+    from typing import Any, BinaryIO, NoReturn
 
 FOREVER = const(0x3FFFFFFFFFFFFFFF)
 
@@ -235,7 +234,7 @@ class RealTime:
     def flash_write(self) -> None:
         """Count nothing: a pseudo-terminal's badge has a full battery."""
 
-    def end(self, cause: int, sleep_us: int = 0) -> NoReturn:
+    def end(self, cause: int, sleep_us: int = 0) -> "NoReturn":
         """Reset the chip: the supervisor starts the badge again when the process ends with this status."""
         if sleep_us:
             self._sleep_us(sleep_us)

@@ -20,9 +20,12 @@ class Button:
         """Tell whether it is held now."""
         return self._pin.value() == 0
 
-    async def pressed(self) -> None:
-        """Wait for the next press; one that came before does not count."""
+    def forget(self) -> None:
+        """Let a press that came before now not count."""
         self._pressed.clear()
+
+    async def pressed(self) -> None:
+        """Wait for the next press since ``forget``."""
         await self._pressed.wait()
 
     def _on_fall(self, _pin: "Pin") -> None:
