@@ -19,6 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from run import micropython, run
 
 from cx import x509
 
@@ -39,16 +40,6 @@ CHUNK_BYTES = 16384
 BUDGET_BYTES = 8192 * 7 // 4 + 16 * -(-LARGE.stat().st_size // CHUNK_BYTES)
 
 
-def micropython() -> str:
-    """Return the interpreter: ``$MICROPYTHON``, else the one beside this Python."""
-    found = os.environ.get("MICROPYTHON") or shutil.which(
-        "micropython", path=str(Path(sys.executable).parent)
-    )
-    if not found:
-        raise SystemExit("bench: no micropython; set MICROPYTHON or run it with `make bench`")
-    return found
-
-
 def workload(task: str, count: int) -> list[str]:
     """Return the command that does ``task`` ``count`` times."""
     program = str(ROOT / "bench" / "documents_workload.py")
@@ -63,16 +54,6 @@ def workload(task: str, count: int) -> list[str]:
         task,
         str(count),
     ]
-
-
-def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run a command; its error ends the benchmark."""
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONHASHSEED": "0"}
-    )
-    if done.returncode:
-        raise SystemExit(f"bench: {' '.join(command[-2:])} failed\n{done.stdout}{done.stderr}")
-    return done
 
 
 def timings(rounds: int) -> dict[str, float]:
