@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cxhost.publisher.service import Publisher
 from cxhost.publisher.tls import TlsFiles
@@ -21,6 +23,7 @@ from cxhost.publisher.web import build_app
 _START_TIMEOUT_S = 30
 _STOP_TIMEOUT_S = 30
 _BACKLOG = 128
+_LINGER_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,19 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     return listener
 
 
+class _Connection(H11Protocol):
+    """One client's connection. One that we end is cut off soon, even if the client goes on sending.
+
+    Python 3.10 would otherwise wait for such a client's TLS goodbye without end.
+    """
+
+    def on_response_complete(self) -> None:
+        """See that a connection that is over goes away."""
+        super().on_response_complete()
+        if self.conn.our_state in (h11.MUST_CLOSE, h11.CLOSED, h11.ERROR):
+            self.loop.call_later(_LINGER_S, self.transport.abort)
+
+
 def _server(publisher: Publisher, tls: TlsFiles) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
@@ -57,7 +73,7 @@ def _server(publisher: Publisher, tls: TlsFiles) -> uvicorn.Server:
             ssl_certfile=str(tls.certificate),
             ssl_keyfile=str(tls.key),
             loop="asyncio",
-            http="h11",
+            http=_Connection,
             ws="none",
             lifespan="off",
             access_log=False,  # addresses of people who report are nobody's business

@@ -137,7 +137,7 @@ def test_oversize_without_a_length_is_cut_off(client, publisher):
     try:
         answer = client.post("/report", content=endless(), headers=KIND)
         assert answer.status_code == 413
-    except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
+    except httpx.TransportError:
         pass  # the server hung up while we still wrote
     assert sent < limit * 40
     assert post(client, b"").status_code == 400
