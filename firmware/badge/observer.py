@@ -58,15 +58,16 @@ class Observer:
         """Scan for ever."""
         await asyncio.sleep_ms(self._randomness.between(0, PERIOD_S * 1000))
         while True:
-            await self._radio.scan(SCAN_MS, self._heard)
-            self.scans += 1
+            if await self._radio.scan(SCAN_MS, self._heard):
+                self.scans += 1
             self._end_of_scan()
             self._close(_IDLE_S)
             self._log.flush_if_due()
             rest_ms = PERIOD_S * 1000 - SCAN_MS
-            await asyncio.sleep_ms(
-                self._randomness.between(rest_ms - _PERIOD_SPREAD_MS, rest_ms + _PERIOD_SPREAD_MS)
-            )
+            rest_ms = self._randomness.between(rest_ms - _PERIOD_SPREAD_MS, rest_ms + _PERIOD_SPREAD_MS)
+            if await self._radio.changes_within(rest_ms):
+                # The time since the last scan would tie the new address to the old one: draw the phase anew.
+                await asyncio.sleep_ms(self._randomness.between(0, PERIOD_S * 1000))
 
     def close_all(self) -> None:
         """Turn everything that is near into contacts now and write them, before a list is matched."""

@@ -1,18 +1,21 @@
-"""The only owner of the Bluetooth radio.
+"""The only owner of the Bluetooth radio: it holds the rule that an address and an identifier live together.
 
-Others ask it to advertise, to scan, or to change the address; what was heard comes back
-through ``drain``. Facts about MicroPython's ``bluetooth`` module that shape this code:
+An address is good for one broadcast. ``change_address`` ends the broadcast and the scan that are on and takes
+a new address; ``broadcast`` uses it up; a second ``broadcast`` without a new address is refused, whoever asks
+for it. Facts about MicroPython's ``bluetooth`` module (NimBLE) that shape this code:
 
-- A new non-resolvable private address (``addr_mode=3``) is taken only while neither
-  advertising nor scanning is on, and a failure is silent: so both are stopped first and the
-  address is compared afterwards.
-- The interrupt handler's memoryviews die with the call, and an allocation there can lose the
-  event: so it copies into slots made beforehand and counts what it had to drop.
+- A new non-resolvable private address (``addr_mode=3``) is taken only while neither advertising nor scanning
+  is on, and a failure is silent: so both are stopped first, and the address is looked at afterwards.
+- The interrupt handler's memoryviews die with the call, and an allocation there can lose the event: so
+  ``Sightings`` copies what counts into a table made beforehand.
+- A scan can stop without a word: so one that does not end in time is ended, and a radio whose scans keep
+  dying, or that has heard nothing at all for an hour, is switched off and on.
 """
 
 import asyncio
+import os
 
-from cx import advert
+from badge.sightings import Sightings
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
@@ -22,106 +25,192 @@ if TYPE_CHECKING:
 
 _IRQ_SCAN_RESULT = const(5)
 _IRQ_SCAN_DONE = const(6)
-_ADV_TYPES = (0, 2, 3)  # ADV_IND, ADV_SCAN_IND, ADV_NONCONN_IND
+_ADV_DIRECT_IND = const(1)
+_SCAN_RSP = const(4)
 _ADDR_MODE_NRPA = const(3)
-_SLOT_LEN = const(17)  # identifier (16), received power + 128 (1)
+_ADDR_TYPE_RANDOM = const(1)
+_ENTRIES = const(240)  # what one scan can hold: 4 KiB
+_SCAN_STEP_US = const(30_000)
+_SCAN_GRACE_MS = const(1_000)
+_DEAD_SCANS = const(3)  # so many dead scans one after another, and the radio is switched off and on
+_DEAF_SCANS = const(60)  # so many scans without any report of any device: about an hour
 
 
 class RadioError(Exception):
-    """The radio did not do what it was told."""
+    """The radio did not do what it was told; nothing is on air."""
+
+
+class RadioStuckError(Exception):
+    """The radio could not be silenced. Only a reset of the board helps."""
 
 
 class Radio:
-    """One BLE radio. ``heard`` and ``dropped`` count identifiers received and lost for want of a slot."""
+    """One BLE radio. Counters for the badge's info:
 
-    def __init__(self, ble: "BLE", slots: int = 64) -> None:
+    ``reports``: everything heard; ``heard``: of these, identifiers; ``scan_restarts``: scans that died;
+    ``restarts``: how often the radio had to be switched off and on. ``renew`` is set when what was on air is
+    gone or must go: whoever broadcasts then takes a new address and a new identifier.
+    """
+
+    def __init__(self, ble: "BLE") -> None:
         self._ble = ble
-        self._slots = bytearray(slots * _SLOT_LEN)
-        self._count = slots
-        # The handler alone moves _head, drain alone moves _tail; equal means empty.
-        self._head = 0
-        self._tail = 0
-        self._scanning = False
+        self._sightings = Sightings(_ENTRIES)
         self._event = asyncio.ThreadSafeFlag()
-        # Held during a scan and during a change of address: the one excludes the other.
-        self.lock = asyncio.Lock()
+        self._changed = asyncio.Event()
+        # Held during a scan, a change of address, and while the radio is off: each excludes the others.
+        self._lock = asyncio.Lock()
+        self.renew = asyncio.Event()
+        self._is_scanning = False
+        self._is_fresh = False  # the address has not been on air
+        self._is_broken = False
+        self._dead_scans = 0
+        self._deaf_scans = 0
+        self.reports = 0
         self.heard = 0
-        self.dropped = 0
+        self.scan_restarts = 0
+        self.restarts = 0
+
+    @property
+    def lost(self) -> int:
+        """Reports for which the table of a scan had no room."""
+        return self._sightings.lost
 
     def start(self) -> None:
-        """Switch the radio on, silent."""
+        """Switch the radio on, silent. OSError when it does not come up."""
         self._ble.active(True)
         self._ble.irq(self._on_event)
-
-    def stop(self) -> None:
-        """Switch the radio off."""
-        self._ble.active(False)
 
     def is_active(self) -> bool:
         """Tell whether the radio is on (the chip's random generator is a true one only then)."""
         return self._ble.active()
 
-    def new_address(self) -> None:
-        """Take a fresh non-resolvable private address; advertising and scanning must be off.
+    async def change_address(self) -> None:
+        """End broadcast and scan, and take a fresh non-resolvable private address.
 
-        RadioError when the address did not change.
+        Core Specification 5.4, Vol 6, Part B, 1.3.2.2. Waits while the radio is off. RadioError or OSError when it was not possible; then nothing is on air.
         """
-        before = self._ble.config("mac")
-        self._ble.config(addr_mode=_ADDR_MODE_NRPA)
-        if self._ble.config("mac") == before:
-            raise RadioError("address: the radio kept the old one")
+        self.silence()
+        self._end_scan()
+        async with self._lock:
+            self.silence()
+            if self._is_broken or self._deaf_scans >= _DEAF_SCANS:
+                self._restart()
+            before = self._ble.config("mac")
+            self._ble.config(addr_mode=_ADDR_MODE_NRPA)
+            kind, address = self._ble.config("mac")
+            if address == before[1] or kind != _ADDR_TYPE_RANDOM or address[0] >> 6:
+                self._is_broken = True
+                raise RadioError("address: the radio did not take a new one")
+            self._is_fresh = True
+            self.renew.clear()
+        self._changed.set()
+        self._changed.clear()
 
-    def advertise(self, payload: bytes, interval_us: int) -> None:
-        """Broadcast ``payload`` about every ``interval_us`` until told otherwise."""
+    def broadcast(self, payload: bytes, interval_us: int) -> None:
+        """Broadcast ``payload`` about every ``interval_us`` until ``silence``, under an unused address.
+
+        RadioError when the address was used or lost; OSError when the radio refuses.
+        """
+        if not self._is_fresh:
+            raise RadioError("address: it was used already")
+        self._is_fresh = False
         # Always bytes: None would repeat the old payload. An empty scan response names nobody.
         self._ble.gap_advertise(interval_us, adv_data=payload, resp_data=b"", connectable=False)  # type: ignore[call-arg]
 
     def silence(self) -> None:
-        """Stop advertising."""
-        self._ble.gap_advertise(None)  # type: ignore[arg-type]
+        """Stop advertising; if the radio will not, switch it off. RadioStuckError when even that fails."""
+        self._is_fresh = False
+        try:
+            self._ble.gap_advertise(None)  # type: ignore[arg-type]
+        except OSError:
+            self._is_broken = True
+            try:
+                self._ble.active(False)
+            except OSError as error:
+                raise RadioStuckError("radio: it cannot be silenced, code %s" % error.errno)
 
-    async def scan(self, duration_ms: int, on_heard: "Callable[[bytes, int], None]") -> None:
-        """Listen passively for ``duration_ms`` and pass on (identifier, received power in dBm)."""
-        async with self.lock:
-            self._scanning = True
+    async def changes_within(self, duration_ms: int) -> bool:
+        """Wait for ``duration_ms``, at most until the address changes, and tell whether it did."""
+        try:
+            await asyncio.wait_for_ms(self._changed.wait(), duration_ms)
+        except asyncio.TimeoutError:
+            return False
+        return True
+
+    async def pause(self) -> None:
+        """Switch the radio off, for Wi-Fi, until ``resume``. What was on air will not come back."""
+        self.silence()
+        self._end_scan()
+        await self._lock.acquire()
+        self._is_fresh = False
+        self._ble.active(False)
+        self.renew.set()
+
+    def resume(self) -> None:
+        """Switch the radio on after ``pause``; if it does not come up, the next rotation tries again."""
+        try:
+            self.start()
+        except OSError:
+            self._is_broken = True
+        self._lock.release()
+
+    def _restart(self) -> None:
+        self._is_broken = True
+        self.restarts += 1
+        self._dead_scans = self._deaf_scans = 0
+        self._ble.active(False)
+        self.start()
+        self._is_broken = False
+
+    async def scan(self, duration_ms: int, on_heard: "Callable[[bytes, int], None]") -> bool:
+        """Listen passively, then pass on each identifier once: (identifier, strongest power in dBm).
+
+        Ends after ``duration_ms``, or earlier when the address changes. Returns False when the scan did not
+        start or had to be ended.
+        """
+        async with self._lock:
+            before = self.reports
+            self._sightings.begin(os.urandom(1)[0])
+            is_good = await self._scan(duration_ms)
+            self._sightings.tell(on_heard)
+            self._deaf_scans = self._deaf_scans + 1 if self.reports == before else 0
+        if is_good:
+            self._dead_scans = 0
+            return True
+        self.scan_restarts += 1
+        self._dead_scans += 1
+        if self._dead_scans >= _DEAD_SCANS:
+            self._is_broken = True
+            self.renew.set()
+        return False
+
+    async def _scan(self, duration_ms: int) -> bool:
+        self._event.clear()
+        self._is_scanning = True
+        try:
             # Window equal to interval: the receiver is on all the time of a scan.
-            self._ble.gap_scan(duration_ms, 30_000, 30_000, False)
-            while self._scanning:
-                await self._event.wait()
-                self._drain(on_heard)
-            self._drain(on_heard)
+            self._ble.gap_scan(duration_ms, _SCAN_STEP_US, _SCAN_STEP_US, False)
+            await asyncio.wait_for_ms(self._event.wait(), duration_ms + _SCAN_GRACE_MS)
+        except (OSError, asyncio.TimeoutError):
+            self._end_scan()
+            self._is_scanning = False
+            return False
+        return True
 
-    def _drain(self, on_heard: "Callable[[bytes, int], None]") -> None:
-        while self._tail != self._head:
-            at = self._tail * _SLOT_LEN
-            contact_id = bytes(self._slots[at : at + 16])
-            rssi_dbm = self._slots[at + 16] - 128
-            self._tail = (self._tail + 1) % self._count
-            on_heard(contact_id, rssi_dbm)
+    def _end_scan(self) -> None:
+        if self._is_scanning:
+            try:
+                self._ble.gap_scan(None)  # type: ignore[arg-type]
+            except OSError:
+                self._is_broken = True
 
     def _on_event(self, event: int, data: tuple) -> None:
         """Handle a radio event: copy and return, without allocating."""
         if event == _IRQ_SCAN_RESULT:
-            adv_type = data[2]
-            if adv_type in _ADV_TYPES:
-                self._take(data[4], data[3])
+            self.reports = (self.reports + 1) & 0xFFFFFF
+            # A scan response is an answer, and a directed event is for somebody else.
+            if data[2] != _SCAN_RSP and data[2] != _ADV_DIRECT_IND and self._sightings.note(data[4], data[3]):
+                self.heard = (self.heard + 1) & 0xFFFFFF
         elif event == _IRQ_SCAN_DONE:
-            self._scanning = False
+            self._is_scanning = False
             self._event.set()
-
-    def _take(self, payload: memoryview, rssi_dbm: int) -> None:
-        found = advert.find(payload)
-        if found < 0:
-            return
-        self.heard += 1
-        following = (self._head + 1) % self._count
-        if following == self._tail:
-            self.dropped += 1
-            return
-        at = self._head * _SLOT_LEN
-        slots = self._slots
-        for i in range(16):
-            slots[at + i] = payload[found + i]
-        slots[at + 16] = min(max(rssi_dbm + 128, 0), 255)
-        self._head = following
-        self._event.set()

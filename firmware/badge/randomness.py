@@ -3,6 +3,10 @@
 The ESP32's generator is a true one only while a radio is on (ESP-IDF Programming Guide, "Random
 Number Generation"). So secrets are made only then, from several draws hashed together with a pool
 that is kept in flash: whoever can guess the generator must also know the pool, and the reverse.
+
+Every draw for a secret is as long as a start-up test of NIST SP 800-90B (section 4.3: 1024 samples) and
+goes through both of its health tests, for a source of at least 4 bits of entropy a byte and one false alarm
+in 2**30: repetition count (4.4.1) and adaptive proportion (4.4.2). What fails is not used for anything.
 """
 
 import hashlib
@@ -15,15 +19,41 @@ if TYPE_CHECKING:
     from badge.storage import Storage
 
 _FILE = "pool"
-_DRAWS = const(8)
-_DRAW_LEN = const(32)
-# A draw of 32 random bytes has 30 different values on average; fewer than 16 of them happen by
-# chance less than once in 10**15 draws.
-_LEAST_VALUES = const(16)
+_POOL_LEN = const(32)
+_DRAWS = const(4)
+_DRAW_LEN = const(256)
+_WINDOW = const(512)  # two draws
+_MOST_REPEATED = const(9)  # 1 + 30 / 4 equal bytes in a row fail
+_MOST_ALIKE = const(71)  # so many bytes of a window equal to its first one fail
 
 
 class RandomnessError(Exception):
     """No randomness that a secret could be made from."""
+
+
+class HealthTest:
+    """The two tests over a stream of bytes. ``add`` raises RandomnessError at the first failure."""
+
+    def __init__(self) -> None:
+        self._last = -1
+        self._repeated = 0
+        self._sample = -1
+        self._alike = 0
+        self._seen = 0
+
+    def add(self, draw: bytes) -> None:
+        """Test the next bytes of the generator."""
+        for value in draw:
+            self._repeated = self._repeated + 1 if value == self._last else 1
+            self._last = value
+            if self._seen == 0:
+                self._sample = value
+                self._alike = 0
+            self._seen = (self._seen + 1) % _WINDOW
+            if value == self._sample:
+                self._alike += 1
+            if self._repeated >= _MOST_REPEATED or self._alike >= _MOST_ALIKE:
+                raise RandomnessError("randomness: the generator fails its health test")
 
 
 class Randomness:
@@ -32,7 +62,7 @@ class Randomness:
     def __init__(self, storage: "Storage", radio: "Radio") -> None:
         self._storage = storage
         self._radio = radio
-        self._pool = storage.load(_FILE) or bytearray(_DRAW_LEN)
+        self._pool = storage.load(_FILE) or bytearray(_POOL_LEN)
 
     def secret(self, length: int) -> bytearray:
         """Return ``length`` secret bytes (at most 64).
@@ -42,10 +72,12 @@ class Randomness:
         if not self._radio.is_active():
             raise RandomnessError("randomness: the radio is off")
         mixed = hashlib.sha256(self._pool)
+        test = HealthTest()
         previous = b""
         for _ in range(_DRAWS):
             draw = os.urandom(_DRAW_LEN)
-            if draw == previous or len(set(draw)) < _LEAST_VALUES:
+            test.add(draw)
+            if draw == previous:  # stuck in a longer pattern than those tests see
                 raise RandomnessError("randomness: the generator repeats itself")
             previous = draw
             mixed.update(draw)
