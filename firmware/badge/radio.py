@@ -87,7 +87,8 @@ class Radio:
     async def change_address(self) -> None:
         """End broadcast and scan, and take a fresh non-resolvable private address.
 
-        Core Specification 5.4, Vol 6, Part B, 1.3.2.2. Waits while the radio is off. RadioError or OSError when it was not possible; then nothing is on air.
+        Core Specification 5.4, Vol 6, Part B, 1.3.2.2. Waits while the radio is off. RadioError or OSError
+        when it was not possible; then nothing is on air.
         """
         self.silence()
         self._end_scan()
@@ -104,7 +105,6 @@ class Radio:
             self._is_fresh = True
             self.renew.clear()
         self._changed.set()
-        self._changed.clear()
 
     def broadcast(self, payload: bytes, interval_us: int) -> None:
         """Broadcast ``payload`` about every ``interval_us`` until ``silence``, under an unused address.
@@ -130,7 +130,10 @@ class Radio:
                 raise RadioStuckError("radio: it cannot be silenced, code %s" % error.errno)
 
     async def changes_within(self, duration_ms: int) -> bool:
-        """Wait for ``duration_ms``, at most until the address changes, and tell whether it did."""
+        """Wait for ``duration_ms``, or less if the address changes or has changed since the last scan began.
+
+        Tells whether it has.
+        """
         try:
             await asyncio.wait_for_ms(self._changed.wait(), duration_ms)
         except asyncio.TimeoutError:
@@ -169,6 +172,7 @@ class Radio:
         start or had to be ended.
         """
         async with self._lock:
+            self._changed.clear()
             before = self.reports
             self._sightings.begin(os.urandom(1)[0])
             is_good = await self._scan(duration_ms)
