@@ -29,9 +29,13 @@ from badge.app import App  # noqa: E402
 from badge.drivers.button import Button  # noqa: E402
 from badge.drivers.led import Led  # noqa: E402
 from badge.drivers.serial import UsbSerial  # noqa: E402
+from cx import aes  # noqa: E402
 
+aes.engine()  # loads its machine code and makes its tables
 gc.collect()
 gc.threshold(-1)
+
+_WATCHDOG_MS = micropython.const(180_000)
 
 
 def is_prompt_wanted(button: Button) -> bool:
@@ -54,7 +58,17 @@ def main() -> None:
         description = json.load(stream)
     stream_in, stream_out = board.console()
     serial = UsbSerial(stream_in, stream_out)
-    app = App(description, contact_filter, bluetooth.BLE(), NVS("cx"), serial, Led(board.led()), button)
+    app = App(
+        description,
+        contact_filter,
+        bluetooth.BLE(),
+        NVS("cx"),
+        serial,
+        Led(board.led()),
+        button,
+        lambda: machine.WDT(timeout=_WATCHDOG_MS),
+    )
+    machine.freq(app.profile.cpu_mhz * 1_000_000)
     try:
         asyncio.run(app.run())
     except Exception as error:  # noqa: BLE001  whatever it was: note it for the badge's info and start again

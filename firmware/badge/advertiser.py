@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from badge.radio import Radio
     from badge.randomness import Randomness
     from badge.seeds import Seeds
+    from cx.profiles import Profile
 
 _LIFETIME_MIN_MS = const(480_000)  # 600 s, plus or minus 20 %
 _LIFETIME_MAX_MS = const(720_000)
-_INTERVAL_MIN_US = const(200_000)
-_INTERVAL_MAX_US = const(270_000)
 _PAUSE_MIN_MS = const(1_000)
 _PAUSE_MAX_MS = const(10_000)
 _RETRY_MS = const(5_000)
@@ -36,10 +35,11 @@ class Advertiser:
     ``rotations`` counts broadcasts that began, ``failures`` rotations that had to be tried again.
     """
 
-    def __init__(self, radio: "Radio", seeds: "Seeds", randomness: "Randomness") -> None:
+    def __init__(self, radio: "Radio", seeds: "Seeds", randomness: "Randomness", profile: "Profile") -> None:
         self._radio = radio
         self._seeds = seeds
         self._randomness = randomness
+        self._profile = profile
         self._ends_ms: "int | None" = None  # when what is on air must be gone; None: nothing is
         self.rotations = 0
         self.failures = 0
@@ -74,7 +74,7 @@ class Advertiser:
         await asyncio.sleep_ms(between(_PAUSE_MIN_MS, _PAUSE_MAX_MS))
         if radio.renew.is_set():
             return
-        interval_us = between(_INTERVAL_MIN_US, _INTERVAL_MAX_US)
+        interval_us = between(self._profile.interval_min_us, self._profile.interval_max_us)
         lifetime_ms = between(_LIFETIME_MIN_MS, _LIFETIME_MAX_MS)
         self._ends_ms = int(time.ticks_add(time.ticks_ms(), lifetime_ms))  # type: ignore[arg-type]
         radio.broadcast(payload, interval_us)

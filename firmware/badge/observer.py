@@ -14,13 +14,11 @@ if TYPE_CHECKING:
     from badge.contacts import ContactLog
     from badge.radio import Radio
     from badge.randomness import Randomness
+    from cx.profiles import Profile
 
 # The power, in dBm, that every badge is meant to send with: part of the mapping (docs/ble-mapping.md).
 NOMINAL_TX_DBM = const(0)
-SCAN_MS = const(4_000)
-PERIOD_S = const(60)
-_PERIOD_SPREAD_MS = const(15_000)
-_IDLE_S = const(240)  # a visit is over when its identifier was not heard for four scans
+_IDLE_SCANS = const(4)  # a visit is over when its identifier was not heard for four scans
 _VISITS = const(256)
 
 
@@ -38,13 +36,17 @@ class Observer:
         clock: "Clock",
         randomness: "Randomness",
         receive_offset_db: int,
+        profile: "Profile",
     ) -> None:
         self._radio = radio
         self._log = log
         self._clock = clock
         self._randomness = randomness
         self._receive_offset_db = receive_offset_db
-        self._visits = Visits(_VISITS, PERIOD_S)
+        self._scan_ms = profile.scan_ms
+        self._period_ms = profile.period_s * 1000
+        self._idle_s = profile.period_s * _IDLE_SCANS
+        self._visits = Visits(_VISITS, profile.period_s)
         self._best: "dict[bytes, int]" = {}
         self.scans = 0
         self.overflow = 0
@@ -56,18 +58,19 @@ class Observer:
 
     async def run(self) -> None:
         """Scan for ever."""
-        await asyncio.sleep_ms(self._randomness.between(0, PERIOD_S * 1000))
+        await asyncio.sleep_ms(self._randomness.between(0, self._period_ms))
         while True:
-            if await self._radio.scan(SCAN_MS, self._heard):
+            if await self._radio.scan(self._scan_ms, self._heard):
                 self.scans += 1
             self._end_of_scan()
-            self._close(_IDLE_S)
+            self._close(self._idle_s)
             self._log.flush_if_due()
-            rest_ms = PERIOD_S * 1000 - SCAN_MS
-            rest_ms = self._randomness.between(rest_ms - _PERIOD_SPREAD_MS, rest_ms + _PERIOD_SPREAD_MS)
+            rest_ms = self._period_ms - self._scan_ms
+            spread_ms = self._period_ms // 4
+            rest_ms = self._randomness.between(rest_ms - spread_ms, rest_ms + spread_ms)
             if await self._radio.changes_within(rest_ms):
                 # The time since the last scan would tie the new address to the old one: draw the phase anew.
-                await asyncio.sleep_ms(self._randomness.between(0, PERIOD_S * 1000))
+                await asyncio.sleep_ms(self._randomness.between(0, self._period_ms))
 
     def close_all(self) -> None:
         """Turn everything that is near into contacts now and write them, before a list is matched."""

@@ -74,6 +74,7 @@ class Requests:
         answer.update(
             {
                 "engine": app.engine,
+                "profile": app.profile.name,
                 "uptime_s": app.clock.uptime_s(),
                 "boot": app.clock.boot,
                 "time": app.clock.unix(),
