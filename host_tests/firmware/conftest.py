@@ -81,3 +81,8 @@ def make_publisher(tmp_path, simulation):
     yield make
     for publisher in made:
         publisher.close()
+
+
+@pytest.fixture
+def start_time():
+    return START

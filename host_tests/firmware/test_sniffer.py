@@ -1,0 +1,82 @@
+"""What a sniffer records of badges whose drivers fail, whose radio is borrowed, whose battery is pulled.
+
+One virtual day here; ``make sniff`` runs fourteen. The seed is printed; CXBADGE_SEED repeats it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cx import advert
+from cxhost.boards import load_board
+from cxhost.build import build
+from cxhost.sim import Simulation
+
+DAYS = float(os.environ.get("CXBADGE_DAYS", "1"))
+SEED = int(os.environ.get("CXBADGE_SEED", "11"))
+HERE = Path(__file__).parent
+ADV_SCAN_IND = 2
+
+
+@pytest.fixture
+def broken_application(tmp_path):
+    """The application as it is, with drivers that fail."""
+    folder = tmp_path / "application"
+    shutil.copytree(build(load_board("sim")), folder)
+    boot = folder / "boot.py"
+    boot.write_text(boot.read_text() + (HERE / "faults.py").read_text())
+    return folder
+
+
+def record(directory, application, start) -> tuple[list, int, int]:
+    """Let two badges live for DAYS; return what was on air, and how often batteries went and badges restarted."""
+    cuts = random.Random(SEED)
+    pulled = 0
+    with Simulation(directory, seed=SEED, start=start, application_folder=application) as sim:
+        badges = [sim.add_badge(name, position=(1000.0 * (name == "B"), 0.0)) for name in "AB"]
+        end_us = round(DAYS * 86_400_000_000)
+        while sim.now_us < end_us:
+            sim.run_for(min(cuts.expovariate(1 / 20_000), (end_us - sim.now_us) / 1e6 + 1))
+            badge = cuts.choice(badges)
+            badge.power_off()
+            pulled += 1
+            sim.run_for(cuts.randrange(1, 600))
+            badge.power_on()
+        starts = sum(badge._state.starts for badge in badges)
+        return sim.on_air, pulled, starts
+
+
+def test_address_and_identifier_change_together_whatever_fails(
+    tmp_path, broken_application, capsys, start_time
+):
+    on_air, pulled, starts = record(tmp_path / "sim", broken_application, start_time)
+    sent = [one for one in on_air if one.payload]
+    addresses = {one.address for one in sent}
+    identifiers = {one.payload for one in sent}
+    with capsys.disabled():
+        print(
+            f"\nsniffer, seed {SEED}: {DAYS:g} days, {len(sent)} broadcasts of 2 badges, "
+            f"{pulled} batteries pulled, {starts - 2 - pulled} resets by the badges themselves"
+        )
+    assert len(sent) == len(addresses) == len(identifiers)
+    assert len(sent) > DAYS * 2 * 120
+    assert starts - 2 - pulled > 0
+    on: dict[str, object] = {}
+    for one in on_air:
+        before = on.pop(one.badge, None)
+        if before is not None:
+            assert (
+                one.time - before.time
+            ).total_seconds() <= 726  # an ignored order to be silent is repeated after 5 s
+        if one.payload:
+            assert one.adv_type == ADV_SCAN_IND
+            assert advert.decode(one.payload) == one.payload[7:]
+            assert one.address[0] >> 6 == 0  # non-resolvable private (Core 5.4, Vol 6, Part B, 1.3.2.2)
+            assert 199_000 <= one.interval_us <= 270_000
+            assert before is None or not before.payload, "no silence between two identifiers"
+            on[one.badge] = one
