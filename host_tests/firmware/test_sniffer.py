@@ -34,7 +34,7 @@ def broken_application(tmp_path):
 
 
 def record(directory, application, start) -> tuple[list, int, int]:
-    """Let two badges live for DAYS; return what was on air, and how often batteries went and badges restarted."""
+    """Let two badges live for DAYS; return what was on air, batteries pulled, and starts."""
     cuts = random.Random(SEED)
     pulled = 0
     with Simulation(directory, seed=SEED, start=start, application_folder=application) as sim:

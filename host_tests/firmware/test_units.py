@@ -32,6 +32,6 @@ def run_solo(script: str, *arguments: str, timeout_s: float = 120) -> subprocess
 
 
 @pytest.mark.parametrize("unit", sorted(path.stem for path in UNITS.glob("unit_*.py")))
-def test_unit(unit, tmp_path):
-    ran = run_solo("solo.py", str(tmp_path), unit)
+def test_unit(unit):
+    ran = run_solo("solo.py", unit)
     assert ran.returncode == 0 and "ok unit_" in ran.stdout, ran.stdout + ran.stderr

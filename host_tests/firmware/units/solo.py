@@ -3,6 +3,7 @@
 Runs inside MicroPython. ``start`` comes before ``asyncio``, ``time`` or the badge's code is imported.
 """
 
+import io
 import struct
 import sys
 
@@ -80,15 +81,13 @@ class Solo:
         raise SystemExit(cause)
 
 
-def start(scratch, seed=b""):
-    """Put the fakes in place; return the Solo. ``scratch``: a folder for the NVS file."""
+def start(line=None):
+    """Put the fakes in place around ``line``; return it."""
     import simstart
 
-    simlink.link = solo = Solo(seed)
+    simlink.link = solo = line or Solo(b"")
     esp32, _ = simstart._put_fakes()
-    with open(scratch + "/nvs", "wb"):
-        pass
-    esp32.attach(open(scratch + "/nvs", "r+b"))
+    esp32.attach(io.BytesIO())
     return solo
 
 
@@ -113,9 +112,9 @@ def run_for(coroutines, seconds):
 
 
 def main(arguments):
-    """Run every ``unit_*`` function of a file: ``solo.py SCRATCH FILE``."""
-    solo = start(arguments[0], b"")
-    module = __import__(arguments[1])
+    """Run every ``unit_*`` function of a file: ``solo.py FILE``."""
+    solo = start()
+    module = __import__(arguments[0])
     failed = 0
     for name in sorted(n for n in dir(module) if n.startswith("unit_")):
         try:
