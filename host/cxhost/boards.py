@@ -39,6 +39,7 @@ class Board:
     flash_bytes: int | None = None
     images: tuple[Image, ...] = ()
     budget: dict[str, int] = field(default_factory=dict)
+    power: dict[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -79,4 +80,5 @@ def _board(data: dict[str, Any]) -> Board:
         flash_bytes=flash.get("size_bytes"),
         images=tuple(Image(**image) for image in data.get("images", ())),
         budget=data.get("budget", {}),
+        power=data.get("power", {}),
     )

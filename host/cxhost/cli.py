@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from cxhost import documents, hardware, show, sync
+from cxhost import documents, energy, hardware, show, sync
 from cxhost.companion import Badge, BadgeError
 from cxhost.publisher import cli as publisher_cli
 from cxhost.transport import PortError, Transport, open_transport, serial_ports
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.add_typer(publisher_cli.app, name="publisher")
 documents.register(app)
 hardware.register(app)
+app.command()(energy.energy)
 out = Console()
 err = Console(stderr=True)
 

@@ -205,7 +205,7 @@ def unit_the_battery_goes_at_every_write(solo):
                 badge.restart()
             badge.use(30)
             if not badge.given[:-30] and len(badge.slots()) == 2:
-                # Without a position nobody knows whether the first seed was used: it is kept, never used again
+                # Without a position nobody knows whether the first seed was used: kept, never used again
                 assert 0 in badge.slots() and not set(badge.chains()[0]) & set(badge.given)
                 continue
             assert_sound(badge, 1)
