@@ -6,8 +6,8 @@ A computation, not a measurement. What it rests on:
 - A board states, from the chip's data sheet, currents with the radio on for the whole chip. They are added to
   the processor's in full, which overstates them.
 - An advertisement of this mapping is 39 bytes at 1 Mbit/s on each of three channels (Bluetooth Core 5.4,
-  Vol 6, Part B, 2.1 and 4.4.2), and after each the radio listens for a request, because MicroPython's advertisements
-  are scannable. Between two events lie the interval and 0 to 10 ms.
+  Vol 6, Part B, 2.1 and 4.4.2), and after each the radio listens for a request, because MicroPython's
+  advertisements are scannable. Between two events lie the interval and 0 to 10 ms.
 - Regulator, USB chip and LED of a development board are not in the chip's data sheet and are left out.
 """
 

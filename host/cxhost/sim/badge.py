@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
 import struct
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn
 
 from cxhost.sim import wire
+from cxhost.sim.folder import SimulationError, load_starts, lock_folder, mac_address, save_starts
 from cxhost.sim.process import BadgeProcess
 from cxhost.sim.radio import Heard, Position, Scan
 from cxhost.sim.transport import SimTransport
@@ -27,13 +25,6 @@ BOOT_US = 500_000
 BUTTON_PIN = 0
 _QUANTUM_US = 1_000_000
 _TRACEBACK = b"Traceback (most recent call last)"
-
-
-class SimulationError(Exception):
-    """A badge's process died, printed a traceback or hangs.
-
-    Or a simulation was asked for what it cannot do.
-    """
 
 
 @dataclass(frozen=True)
@@ -72,7 +63,7 @@ class SimulatedBadge:
         self._sim = sim
         self._ticks_us = ticks_start_ms * 1000
         self._lock = lock_folder(folder)
-        self._state = _State(starts=_load_starts(folder))
+        self._state = _State(starts=load_starts(folder))
         self._process: BadgeProcess | None = None
         self._powered = False
         self._boot_us = 0
@@ -168,7 +159,7 @@ class SimulatedBadge:
     def _start(self) -> None:
         state = self._state
         state.starts += 1
-        _save_starts(self.folder, state.starts)
+        save_starts(self.folder, state.starts)
         while self._levels and self._levels[0][0] <= self._boot_us:
             self._hold(*self._levels.popleft()[1:])
         self._input.lose_until(self._boot_us)
@@ -386,36 +377,6 @@ class SimulatedBadge:
         raise SimulationError(f"badge {self.name} {what} at {self._sim.now.isoformat()}\n{self.crashed}")
 
 
-def mac_address(name: str) -> bytes:
-    """Return the 6 bytes of a simulated chip's address: Espressif's prefix, the rest from its name."""
-    return b"\x24\x0a\xc4" + hashlib.sha256(name.encode()).digest()[:3]
-
-
 def _heard(packet: Heard) -> bytes:
     head = struct.pack("<B6sBb", packet.addr_type, packet.address, packet.adv_type, packet.rssi)
     return head + packet.payload
-
-
-def lock_folder(folder: Path) -> TextIO:
-    """Return an open file that keeps other processes off the badge in ``folder``.
-
-    SimulationError if one has it.
-    """
-    stream = (folder / "lock").open("w")
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        stream.close()
-        raise SimulationError(f"the badge in {folder} is in use by another process") from error
-    return stream
-
-
-def _load_starts(folder: Path) -> int:
-    try:
-        return int(json.loads((folder / "state.json").read_text())["starts"])
-    except (OSError, ValueError, KeyError):
-        return 0
-
-
-def _save_starts(folder: Path, starts: int) -> None:
-    (folder / "state.json").write_text(json.dumps({"starts": starts}))

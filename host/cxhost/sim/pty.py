@@ -24,7 +24,7 @@ from types import TracebackType
 from cxhost.boards import load_board
 from cxhost.image import update_image
 from cxhost.sim import wire
-from cxhost.sim.badge import lock_folder, mac_address
+from cxhost.sim.folder import lock_folder, mac_address
 from cxhost.sim.process import command, environment, fakes
 
 _RESET_STATUS = 64

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from cxhost.boards import load_board
 from cxhost.build import build
 from cxhost.image import application, update_image
-from cxhost.sim.badge import NEVER_US, SimulatedBadge, SimulationError
+from cxhost.sim.badge import NEVER_US, SimulatedBadge
+from cxhost.sim.folder import SimulationError
 from cxhost.sim.process import fakes
 from cxhost.sim.radio import Air, Position, RadioModel
 from cxhost.sim.transport import SimTransport
