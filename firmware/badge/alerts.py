@@ -91,8 +91,9 @@ class Alerts:
         """Return what may be shown of the matches: no seed and no identifier.
 
         ``alerts``, most serious first: risk and level by name, publisher IDs, seconds by
-        distance, least attenuation in dB, number of contacts, first and last date (seconds
-        since 1970 UTC, or None). ``thresholds``: what the risk was judged by.
+        distance, least attenuation in dB, number of contacts, seconds of them that the owner had
+        marked, first and last date (seconds since 1970 UTC; unless ``is_dated`` bounds, or None
+        where there is no bound). ``thresholds``: what the risk was judged by.
         """
         people = sorted(self._people(), key=lambda person: -person[2].risk)
         limits = self._thresholds
@@ -109,8 +110,9 @@ class Alerts:
 
     def _describe(self, person: tuple) -> dict:
         level, publishers, assessment, contacts = person
-        dates = [self._clock.date_of(met.boot, met.start_s) for met in contacts]
-        known = [date for date in dates if date is not None]
+        bounds = [self._clock.bounds(met.boot, met.start_s) for met in contacts]
+        earliest = [least for least, _ in bounds if least is not None]
+        latest = [most for _, most in bounds if most is not None]
         return {
             "risk": risk.NAMES[assessment.risk],
             "level": risk.level_name(level),
@@ -120,8 +122,10 @@ class Alerts:
             "far_s": assessment.far_s,
             "least_db": assessment.least_db,
             "contacts": len(contacts),
-            "first": min(known) if known else None,
-            "last": max(known) if known else None,
+            "tagged_s": sum(met.duration_s for met in contacts if met.is_tagged),
+            "first": min(earliest) if len(earliest) == len(bounds) else None,
+            "last": max(latest) if len(latest) == len(bounds) else None,
+            "is_dated": all(least is not None and least == most for least, most in bounds),
         }
 
     def _people(self) -> "Iterator[tuple[int, list[str], risk.Assessment, list[Contact]]]":

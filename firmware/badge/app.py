@@ -5,9 +5,11 @@ import gc
 import io
 import sys
 
+from machine import RTC, reset
+
 from badge.advertiser import Advertiser
 from badge.alerts import Alerts
-from badge.clock import TICK_CHECK_S, Clock
+from badge.clock import CHECKPOINT_S, FIRST_CHECKPOINT_S, Clock
 from badge.console import Console
 from badge.contacts import ContactLog
 from badge.matching import Matching
@@ -36,8 +38,11 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 _CRASH = "crash"
+_WIPE = "wipe"
 _RETENTION_DAYS = const(14)
 _WATCH_S = const(60)
+_HOUSE_S = const(3600)
+_ANSWER_MS = const(500)
 
 
 class App:
@@ -63,8 +68,10 @@ class App:
         self.engine = aes.engine().name
         budget = board["budget"]
         self.profile = profiles.profile(board.get("profile", profiles.DEFAULT))
+        self._nvs = nvs
+        _finish_wipe(nvs)
         self.storage = Storage()
-        self.clock = Clock(self.storage, nvs)
+        self.clock = Clock(self.storage, nvs, RTC(), _RETENTION_DAYS * 86400)
         self.radio = Radio(ble)
         self.randomness = Randomness(self.storage, self.radio)
         self.seeds = Seeds(self.storage, nvs, self.clock, self.randomness, _RETENTION_DAYS)
@@ -76,7 +83,7 @@ class App:
         self.publications = Publications(self.storage, self.clock, budget["publication_bytes"])
         self.alerts = Alerts(self.storage, self.clock, risk.Thresholds())
         self.matching = Matching(self.storage, self.publications, self.observer, self.log, self.alerts)
-        self.ui = Ui(led, button, lambda: self.alerts.is_alarming)
+        self.ui = Ui(led, button, lambda: self.alerts.is_alarming, self.observer.mark)
         self.console = Console(serial, Requests(self))
         self._start_watchdog = start_watchdog
 
@@ -86,10 +93,12 @@ class App:
         gc.collect()
         await asyncio.gather(
             self.advertiser.run(),
+            self.log.run(),
             self.observer.run(),
             self.matching.run(),
             self.console.run(),
             self.ui.run(),
+            self.ui.watch_button(),
             self._keep_house(),
             self._watch(),
         )
@@ -113,9 +122,34 @@ class App:
             if not self.advertiser.is_late():
                 watchdog.feed()
             await asyncio.sleep(_WATCH_S)
+    async def wipe(self) -> None:
+        """Restart into the wiping of everything that this badge holds."""
+        self._nvs.set_i32(_WIPE, 1)
+        self._nvs.commit()
+        await asyncio.sleep_ms(_ANSWER_MS)  # for the answer to go out
+        reset()
 
     async def _keep_house(self) -> None:
+        await asyncio.sleep(FIRST_CHECKPOINT_S)
+        cleaned_s = -_HOUSE_S
         while True:
-            self.clock.uptime_s()
-            self.seeds.delete_old()
-            await asyncio.sleep(TICK_CHECK_S)
+            self.clock.checkpoint()
+            if self.clock.uptime_s() - cleaned_s >= _HOUSE_S:
+                cleaned_s = self.clock.uptime_s()
+                self.seeds.delete_old()
+                self.log.drop_expired()
+            await asyncio.sleep(CHECKPOINT_S)
+
+
+def _finish_wipe(nvs: "NVS") -> None:
+    """Erase everything if that was asked for, however often the battery went meanwhile."""
+    try:
+        nvs.get_i32(_WIPE)
+    except OSError:
+        return
+    from badge import erasure  # not loaded otherwise: it would take memory all the time
+
+    erasure.erase_all(nvs)
+    nvs.erase_key(_WIPE)
+    nvs.commit()
+    del sys.modules["badge.erasure"]

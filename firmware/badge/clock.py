@@ -1,50 +1,90 @@
 """What the badge knows of time: seconds since this start, the number of the start, perhaps the date.
 
-A badge has no clock battery. Records carry (boot, seconds since that boot); this module keeps,
-for each boot, the date at which it began, as soon as a computer or a network tells it.
+A badge has no clock battery. Records carry (boot, seconds since that boot). Beside that the badge
+counts its *life*: the seconds that it was ever switched on, up to the last checkpoint of every
+boot. For each boot this module keeps the life at which it began and, when it becomes known, the
+*offset*: date less life. Time switched off only adds to the offset, so it never falls from boot to
+boot, and a boot without a date has its bounds from its neighbours.
 """
 
+import struct
 import time
 
+from cx import publication
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
     from esp32 import NVS
+    from machine import RTC
 
     from badge.storage import Storage
 
 _FILE = "clock"
 _DAY_S = const(86400)
-# ticks_ms wraps after 12.4 days and ticks_diff is right for half of that.
-TICK_CHECK_S = const(3600)
-_KNOWN_BOOTS = const(64)
+_HOUR_S = const(3600)
+# uptime_s() must be called at least every 6 days: ticks_ms wraps after 12.4, ticks_diff is right for half.
+CHECKPOINT_S = const(300)
+FIRST_CHECKPOINT_S = const(60)
+# A date cannot be older than this software: 2026-01-01.
+_RELEASED = const(1767225600)
+_1970_TO_2000_S = const(946684800)
+
+# The file: life from which on dates may delete (4), then entries, oldest first: boot (2), what is known (1),
+# life at its start (4), offset (4); all big-endian.
+_HEAD = ">I"
+_HEAD_LEN = const(4)
+_ENTRY = ">HBII"
+_ENTRY_LEN = const(11)
+_MOST_ENTRIES = const(200)
+_UNKNOWN = const(0)
+_EXACT = const(1)
+_NOT_BEFORE = const(2)
 
 
 class Clock:
     """Monotone time of this boot, and dates where they are known.
 
-    ``boot`` is the number of this start, 0 to 65535. Something must call ``uptime_s()`` at
-    least every ``TICK_CHECK_S`` seconds, or a wrap of the tick counter would be missed.
+    ``boot`` is the number of this start, 0 to 65535. ``nvs`` keeps the boot's number and the life;
+    ``rtc`` is the chip's own clock, which outlives a reset but not a power cut. ``retention_s``:
+    boots that ended longer ago are forgotten.
     """
 
-    def __init__(self, storage: "Storage", nvs: "NVS") -> None:
+    def __init__(self, storage: "Storage", nvs: "NVS", rtc: "RTC", retention_s: int) -> None:
         self._storage = storage
+        self._nvs = nvs
+        self._rtc = rtc
         self._last_ticks = time.ticks_ms()
         self._uptime_ms = 0
         self._uptime_whole_s = 0
-        self.boot = self._count_boot(nvs)
-        # boot number (text, as JSON has it) -> date at which it began, in seconds since 1970
-        self._began: "dict[str, int]" = storage.load_json(_FILE, {})
-
-    @staticmethod
-    def _count_boot(nvs: "NVS") -> int:
+        state = storage.load(_FILE)
+        if state is None or len(state) < _HEAD_LEN or (len(state) - _HEAD_LEN) % _ENTRY_LEN:
+            state = bytearray(_HEAD_LEN)
+        (self._settled_life_s,) = struct.unpack(_HEAD, state)
+        self._entries = state[_HEAD_LEN:]
+        self._life_s = _stored(nvs, "life")
+        self.boot = self._count_boot()
+        self._entries += struct.pack(_ENTRY, self.boot, _UNKNOWN, self._life_s, 0)
+        self._forget(self._life_s - retention_s - _DAY_S)
+        self._read_rtc()
         try:
-            boot = (nvs.get_i32("boot") + 1) & 0xFFFF
+            self._save()
         except OSError:
-            boot = 0
-        nvs.set_i32("boot", boot)
-        nvs.commit()
-        return boot
+            storage.note_failure(_FILE)
+
+    def _count_boot(self) -> int:
+        """Number this boot; also when the NVS was erased and only the file knows the last one."""
+        boot = _stored(self._nvs, "boot", -1) + 1
+        if self._entries:
+            boot = max(boot, self._entry(len(self._entries) - _ENTRY_LEN)[0] + 1)
+        self._nvs.set_i32("boot", boot & 0xFFFF)
+        self._nvs.commit()
+        return boot & 0xFFFF
+
+    def _read_rtc(self) -> None:
+        year, month, day, _, hour, minute, second, _ = self._rtc.datetime()
+        now = time.mktime((year, month, day, hour, minute, second, 0, 0)) + _epoch()  # type: ignore[arg-type]
+        if now >= _RELEASED and now - self._life_s >= self._least_offset(len(self._entries)):
+            self._learn(_EXACT, now - self._life_s)
 
     def uptime_s(self) -> int:
         """Return the whole seconds since this boot."""
@@ -55,13 +95,31 @@ class Clock:
         self._uptime_ms %= 1000
         return self._uptime_whole_s
 
+    def life_s(self) -> int:
+        """Return the seconds that the badge was ever switched on, as far as it knows."""
+        return self._life_s + self.uptime_s()
+
+    def life_of(self, boot: int, second: int) -> int:
+        """Return the life at a second of a boot; for a forgotten one, the latest possible."""
+        at = self._find(boot)
+        return self._entry(0)[2] if at < 0 else self._entry(at)[2] + second
+
+    def checkpoint(self) -> None:
+        """Store the life; what comes after the last checkpoint of a boot is not counted in it."""
+        self._nvs.set_i32("life", self.life_s())
+        self._nvs.commit()
+
     def is_known(self) -> bool:
         """Tell whether the date is known."""
-        return str(self.boot) in self._began
+        return self._entry(len(self._entries) - _ENTRY_LEN)[1] == _EXACT
 
     def unix(self) -> "int | None":
         """Return the seconds since 1970 UTC, or None when the date is not known."""
         return self.date_of(self.boot, self.uptime_s())
+
+    def not_before(self) -> int:
+        """Return the earliest date that it can be now, from all that is known."""
+        return max(self._least_offset(len(self._entries)) + self.life_s(), _RELEASED)
 
     def day(self) -> "int | None":
         """Return the days since 1970-01-01 UTC, or None when the date is not known."""
@@ -69,13 +127,140 @@ class Clock:
         return None if now is None else now // _DAY_S
 
     def date_of(self, boot: int, second: int) -> "int | None":
-        """Return the date (seconds since 1970 UTC) of a second of any boot, or None."""
-        began = self._began.get(str(boot))
-        return None if began is None else began + second
+        """Return the date (seconds since 1970 UTC) of a second of any boot, or None.
+
+        None also when a later boot's date shows that this boot's was wrong.
+        """
+        at = self._find(boot)
+        if at < 0:
+            return None
+        _, known, life_s, offset = self._entry(at)
+        most = self._most_offset(at)
+        if known != _EXACT or (most is not None and offset > most + _HOUR_S):
+            return None
+        return offset + life_s + second
+
+    def bounds(self, boot: int, second: int) -> "tuple[int | None, int | None]":
+        """Return the earliest and the latest date of a second of any boot; None where there is no bound."""
+        date = self.date_of(boot, second)
+        if date is not None:
+            return date, date
+        at = self._find(boot)
+        if at < 0:  # a boot before all that are remembered
+            most = self._most_offset(-1)
+            return None, None if most is None else most + self._entry(0)[2]
+        _, known, life_s, offset = self._entry(at)
+        least = max(self._least_offset(at), offset if known == _NOT_BEFORE else 0)
+        most = self._most_offset(at)
+        if most is not None and least > most:
+            least = 0
+        life_s += second
+        return least + life_s if least else None, None if most is None else most + life_s
+
+    def is_expired(self, boot: int, second: int, retention_s: int) -> bool:
+        """Tell whether a second of any boot is longer ago than ``retention_s``.
+
+        By the badge's life, or by the date if that has held for a day: a clock that was set wrong
+        and is put right deletes nothing, and one that never was set keeps nothing for ever.
+        """
+        if self.life_s() - self.life_of(boot, second) >= retention_s:
+            return True
+        now = self.unix()
+        if now is None or self.life_s() < self._settled_life_s:
+            return False
+        latest = self.bounds(boot, second)[1]
+        return latest is not None and latest < now - retention_s
 
     def set_unix(self, now: int) -> None:
         """Take the date, in seconds since 1970 UTC, from somebody who is trusted with it."""
-        self._began[str(self.boot)] = now - self.uptime_s()
-        while len(self._began) > _KNOWN_BOOTS:
-            del self._began[min(self._began, key=lambda boot: self._began[boot])]
-        self._storage.save_json(_FILE, self._began)
+        offset = now - self.life_s()
+        _, known, _, before = self._entry(len(self._entries) - _ENTRY_LEN)
+        slack_s = _HOUR_S
+        if known != _EXACT:
+            before = self._last_exact_offset()
+            slack_s = _DAY_S  # a day switched off is nothing to wonder at
+        if before and not -_HOUR_S <= offset - before <= slack_s:
+            self._settled_life_s = self.life_s() + _DAY_S
+        self._learn(_EXACT, offset)
+        self._rtc.datetime(_rtc_fields(now))
+        self._save()
+
+    def published(self, header: "publication.Publication") -> None:
+        """Take the date of a verified publication as a lower bound for a clock that is not set.
+
+        The bound moves by 30 days at most, and never deletes anything.
+        """
+        known = self.not_before()
+        bound = publication.clock_after(header, known)
+        if not self.is_known() and bound > known:
+            self._learn(_NOT_BEFORE, bound - self.life_s())
+            self._save()
+
+    def _learn(self, known: int, offset: int) -> None:
+        at = len(self._entries) - _ENTRY_LEN
+        boot, _, life_s, _ = self._entry(at)
+        struct.pack_into(_ENTRY, self._entries, at, boot, known, life_s, offset)
+
+    def _entry(self, at: int) -> "tuple[int, int, int, int]":
+        return struct.unpack_from(_ENTRY, self._entries, at)
+
+    def _find(self, boot: int) -> int:
+        """Return where the newest entry of a boot is, or -1."""
+        at = len(self._entries) - _ENTRY_LEN
+        while at >= 0 and self._entry(at)[0] != boot:
+            at -= _ENTRY_LEN
+        return at
+
+    def _least_offset(self, end: int) -> int:
+        """Return the greatest offset of the boots before ``end`` that later dates do not contradict, or 0."""
+        most = self._most_offset(end - _ENTRY_LEN)
+        for at in range(end - _ENTRY_LEN, -1, -_ENTRY_LEN):
+            _, known, _, offset = self._entry(at)
+            if known != _UNKNOWN and (most is None or offset <= most):
+                return offset
+        return 0
+
+    def _most_offset(self, at: int) -> "int | None":
+        """Return the least known offset of the boots after the entry at ``at`` (-1: of all), or None."""
+        most = None
+        at = at + _ENTRY_LEN if at >= 0 else 0
+        for later in range(at, len(self._entries), _ENTRY_LEN):
+            _, known, _, offset = self._entry(later)
+            if known == _EXACT and (most is None or offset < most):
+                most = offset
+        return most
+
+    def _last_exact_offset(self) -> int:
+        for at in range(len(self._entries) - _ENTRY_LEN, -1, -_ENTRY_LEN):
+            _, known, _, offset = self._entry(at)
+            if known == _EXACT:
+                return offset
+        return 0
+
+    def _forget(self, life_s: int) -> None:
+        """Drop the boots that ended before a life, and the oldest beyond the limit."""
+        entries = self._entries
+        while len(entries) > _ENTRY_LEN and (
+            self._entry(_ENTRY_LEN)[2] < life_s or len(entries) > _MOST_ENTRIES * _ENTRY_LEN
+        ):
+            self._entries = entries = entries[_ENTRY_LEN:]
+
+    def _save(self) -> None:
+        self._storage.save(_FILE, struct.pack(_HEAD, self._settled_life_s) + self._entries)
+
+
+def _stored(nvs: "NVS", key: str, default: int = 0) -> int:
+    try:
+        return nvs.get_i32(key)
+    except OSError:
+        return default
+
+
+def _epoch() -> int:
+    """Return the date of second 0 of ``time``: MicroPython counts from 2000 on some ports."""
+    return 0 if time.gmtime(0)[0] == 1970 else _1970_TO_2000_S
+
+
+def _rtc_fields(now: int) -> tuple:
+    year, month, day, hour, minute, second, weekday = time.gmtime(now - _epoch())[:7]
+    return (year, month, day, weekday, hour, minute, second, 0)

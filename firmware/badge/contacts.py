@@ -1,13 +1,14 @@
-"""The contact log: what the badge heard, in fixed-size records on flash.
+"""The contact log: what the badge heard, in fixed-size records on flash, and the filter that mirrors it.
 
-Segments of up to ``_SEGMENT_RECORDS`` records or one day each, numbered upwards. The newest
-grows; when the log is full the oldest goes, and each goes when it is older than the retention
-time. Records are written in batches, because every append makes littlefs rewrite the file's last
-block.
+Records are written in batches, because every append makes littlefs erase a block. The oldest
+segment goes when the log is over its budget, and each when it is older than the retention time. The
+filter cannot forget, so it is made again from the log, in slices: after a start, and when much was
+dropped.
 """
 
-import os
+import asyncio
 
+from badge.segments import BATCH_LEN, BATCH_RECORDS, HEAD_LEN, Segments
 from cx.compat import TYPE_CHECKING, const
 from cx.contact import RECORD_LEN, decode, records
 
@@ -19,20 +20,23 @@ if TYPE_CHECKING:
     from cx.bloom import Bloom
     from cx.contact import Contact
 
-_FOLDER = "log"
-_SEGMENT_RECORDS = const(680)  # 16 320 bytes: four littlefs blocks
-_BATCH_RECORDS = const(32)
 _BATCH_S = const(900)
-_READ_RECORDS = const(32)
 _BLOCK_LEN = const(4096)
 _DAY_S = const(86400)
+_SLICE_RECORDS = const(128)  # some 50 ms on an ESP32
+# When the file system is full, this many segments may go for one batch.
+_MOST_DROPPED = const(2)
 
 
 class ContactLog:
     """The log on flash and the filter that mirrors it.
 
     ``budget_bytes``: how much flash the log may take. ``retention_days``: segments whose newest
-    record is known to be older are removed. ``contact_filter`` holds every logged identifier.
+    record is older are removed. ``contact_filter`` holds every logged identifier once
+    ``whole`` is set; whoever relies on that holds ``lock`` meanwhile.
+
+    Counters: ``dropped`` records that went before their time because the log was full, ``unwritten``
+    records that flash did not take.
     """
 
     def __init__(
@@ -45,98 +49,173 @@ class ContactLog:
     ) -> None:
         self._storage = storage
         self._clock = clock
-        self._retention_s = retention_days * 86400
-        self._most_blocks = budget_bytes // _BLOCK_LEN
+        self._retention_s = retention_days * _DAY_S
         self.filter = contact_filter
-        self._pending: "list[bytes]" = []
+        self._batch = bytearray(BATCH_LEN)
+        self._pending = 0
         self._pending_since_s = 0
-        self._segment_since_s = 0
-        storage.make_folder(_FOLDER)
-        self._segments = sorted(int(name) for name in os.listdir(storage.path(_FOLDER)))
-        self.count = 0
-        for segment in self._segments:
-            self.count += self._size(segment)
-        for contact in self._read():
-            self.filter.add(contact.contact_id)
+        self._segments = Segments(storage, budget_bytes // _BLOCK_LEN)
+        self._day_since_s = self._first_of_newest()
+        self._forgotten = 0
+        self._wants_scrub = False
+        self.dropped = 0
+        self.unwritten = 0
+        self.lock = asyncio.Lock()
+        self.whole = asyncio.Event()
+        self._stale = asyncio.Event()
+        self._stale.set()
+
+    @property
+    def count(self) -> int:
+        """Number of contacts held; while the filter is not whole, of those read so far."""
+        return self._segments.count + self._pending
+
+    async def run(self) -> None:
+        """Make the filter again whenever that is needed, and overwrite what was removed, for ever."""
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
+            async with self.lock:
+                await self._rebuild()
+            if self._wants_scrub:
+                self._wants_scrub = False
+                await self._storage.overwrite_free()
 
     def append(self, contact: "Contact") -> None:
-        """Add a contact; it is on flash after the next flush."""
+        """Add a contact; it is on flash after the next flush. Allocates nothing that stays."""
         if not self._pending:
             self._pending_since_s = self._clock.uptime_s()
-        self._pending.append(contact.encode())
+        at = HEAD_LEN + self._pending * RECORD_LEN
+        self._batch[at : at + RECORD_LEN] = contact.encode()
+        self._pending += 1
         self.filter.add(contact.contact_id)
-        self.count += 1
-        if len(self._pending) >= _BATCH_RECORDS:
+        if self._pending >= BATCH_RECORDS:
             self.flush()
 
     def flush_if_due(self) -> None:
-        """Write pending records if the oldest has waited for a quarter of an hour."""
+        """Write pending records if the oldest has waited for a quarter of an hour; drop what is expired."""
         if self._pending and self._clock.uptime_s() - self._pending_since_s >= _BATCH_S:
             self.flush()
 
     def flush(self) -> None:
-        """Write pending records now, then make room."""
+        """Write pending records now, then make room; what flash refuses is counted and given up."""
         if not self._pending:
             return
-        if self._is_segment_over():
-            self._segments.append(self._segments[-1] + 1 if self._segments else 0)
-            self._segment_since_s = self._clock.uptime_s()
-        with open(self._path(self._segments[-1]), "ab") as stream:
-            stream.write(b"".join(self._pending))
-        self._pending.clear()
-        self._drop_old()
+        for _ in range(_MOST_DROPPED + 1):
+            try:
+                self._write()
+                break
+            except OSError:
+                if not self._segments.numbers:
+                    break
+                self._drop_first()
+        if self._pending:
+            self.unwritten += self._pending
+            self._storage.note_failure("log")
+            self._pending = 0
+        while self._segments.is_over_budget:
+            self._drop_first()
+
+    def drop_expired(self) -> None:
+        """Remove the segments whose newest record is older than the retention time."""
+        while self._segments.numbers:
+            newest = self._newest_of_first()
+            if newest is None or not self._clock.is_expired(newest.boot, newest.start_s, self._retention_s):
+                return
+            self._forgotten += self._segments.drop_first()
+            self._wants_scrub = True
+            self._stale.set()
 
     def contacts(self) -> "Iterator[Contact]":
         """Yield every contact of the log, oldest first, pending ones included."""
         self.flush()
-        return self._read()
+        for number in list(self._segments.numbers):
+            for _, batch in self._segments.batches(number):
+                for record in records(batch):
+                    yield decode(record)
 
-    def _read(self) -> "Iterator[Contact]":
-        for segment in self._segments:
-            with open(self._path(segment), "rb") as stream:
-                while True:
-                    block = stream.read(RECORD_LEN * _READ_RECORDS)
-                    if not block:
-                        break
-                    for record in records(block):
-                        yield decode(record)
+    def summary(self) -> dict:
+        """Return what may be told of the log: counts, days held, what was lost; no contact."""
+        oldest = self._oldest()
+        days = None if oldest is None else (self._clock.life_s() - oldest) / _DAY_S
+        return {
+            "held": self.count,
+            "is_counted": self.whole.is_set(),
+            "days": None if days is None else round(days, 1),
+            "blocks": self._segments.blocks,
+            "dropped": self.dropped,
+            "damaged": self._segments.damaged,
+            "unwritten": self.unwritten,
+        }
 
-    def _is_segment_over(self) -> bool:
-        if not self._segments or self._clock.uptime_s() - self._segment_since_s >= _DAY_S:
-            return True
-        return self._size(self._segments[-1]) + len(self._pending) > _SEGMENT_RECORDS
-
-    def _drop_old(self) -> None:
-        while len(self._segments) > 1 and self._blocks() > self._most_blocks:
-            self._drop_first()
-        now = self._clock.unix()
-        while now is not None and len(self._segments) > 1 and self._ended_before(now - self._retention_s):
-            self._drop_first()
-
-    def _blocks(self) -> int:
-        blocks = 0
-        for segment in self._segments:
-            blocks += (self._size(segment) * RECORD_LEN + _BLOCK_LEN - 1) // _BLOCK_LEN
-        return blocks
+    def _write(self) -> None:
+        now_s = self._clock.uptime_s()
+        is_new_day = now_s - self._day_since_s >= _DAY_S
+        before = len(self._segments.numbers)
+        self._segments.append(self._batch, self._pending, is_new_day)
+        if len(self._segments.numbers) != before:
+            self._day_since_s = now_s
+        self._pending = 0
 
     def _drop_first(self) -> None:
-        segment = self._segments.pop(0)
-        self.count -= self._size(segment)
-        os.remove(self._path(segment))
+        count = self._segments.drop_first()
+        self.dropped += count
+        self._forgotten += count
+        # Every identifier that is gone but still in the filter costs a needless look-up.
+        if self._forgotten > self.count // 8:
+            self._stale.set()
 
-    def _ended_before(self, limit: int) -> bool:
-        segment = self._segments[0]
-        with open(self._path(segment), "rb") as stream:
-            stream.seek((self._size(segment) - 1) * RECORD_LEN)
-            last = decode(stream.read(RECORD_LEN))
-        date = self._clock.date_of(last.boot, last.start_s)
-        return date is not None and date < limit
+    async def _rebuild(self) -> None:
+        self.whole.clear()
+        self._forgotten = 0
+        self.filter.clear()
+        for record in records(memoryview(self._batch)[HEAD_LEN : HEAD_LEN + self._pending * RECORD_LEN]):
+            self.filter.add(record)
+        for number in list(self._segments.numbers):
+            at = count = 0
+            while at >= 0 and number in self._segments.numbers:
+                at, added = self._add_slice(number, at)
+                count += added
+                await asyncio.sleep_ms(0)
+            self._segments.note_count(number, count)
+        self.whole.set()
 
-    def _size(self, segment: int) -> int:
-        try:
-            return os.stat(self._path(segment))[6] // RECORD_LEN
-        except OSError:
-            return 0  # the newest segment has no file before its first flush
+    def _add_slice(self, number: int, at: int) -> "tuple[int, int]":
+        """Add a few batches to the filter; return where to go on (-1 at the end) and how many records."""
+        added = 0
+        for following, batch in self._segments.batches(number, at):
+            for record in records(batch):
+                self.filter.add(record)
+            added += len(batch) // RECORD_LEN
+            if added >= _SLICE_RECORDS:
+                return following, added
+        return -1, added
 
-    def _path(self, segment: int) -> str:
-        return self._storage.path(_FOLDER + "/%06d" % segment)
+    def _newest_of_first(self) -> "Contact | None":
+        """Return the last record of the oldest segment; of the next if that one is unreadable."""
+        for number in self._segments.numbers:
+            last = None
+            for _, batch in self._segments.batches(number):
+                last = decode(batch[len(batch) - RECORD_LEN :])
+            if last is not None:
+                return last
+        return None
+
+    def _first_of(self, number: int) -> "Contact | None":
+        for _, batch in self._segments.batches(number):
+            return decode(batch[:RECORD_LEN])
+        return None
+
+    def _first_of_newest(self) -> int:
+        """Return the uptime, perhaps negative, at which the newest segment began."""
+        first = self._first_of(self._segments.numbers[-1]) if self._segments.numbers else None
+        if first is None:
+            return 0
+        return self._clock.life_of(first.boot, first.start_s) - self._clock.life_s() + self._clock.uptime_s()
+
+    def _oldest(self) -> "int | None":
+        for number in self._segments.numbers:
+            first = self._first_of(number)
+            if first is not None:
+                return self._clock.life_of(first.boot, first.start_s)
+        return None

@@ -75,13 +75,15 @@ class Matching:
             self._wanted.clear()
             for publisher in list(self._publications.publishers.values()):
                 if publisher.is_pending:
-                    await self._match(publisher)
+                    await self._log.whole.wait()
+                    async with self._log.lock:
+                        await self._match(publisher)
 
     async def _match(self, publisher: "Publisher") -> None:
         self.progress = Progress()
         self.progress.publisher = publisher.id
         # What is near now belongs into the log before it is compared.
-        self._observer.close_all()
+        self._observer.log_all()
         stream = self._publications.open_list(publisher)
         try:
             # Verified again: the file lay in flash since, perhaps over a restart.

@@ -7,26 +7,34 @@ so that nothing periodic shows.
 import asyncio
 
 from cx.compat import TYPE_CHECKING, const
-from cx.contact import Visits
+from cx.visits import Allowance, Visits
 
 if TYPE_CHECKING:
     from badge.clock import Clock
     from badge.contacts import ContactLog
     from badge.radio import Radio
     from badge.randomness import Randomness
+    from cx.contact import Contact
     from cx.profiles import Profile
 
 # The power, in dBm, that every badge is meant to send with: part of the mapping (docs/ble-mapping.md).
 NOMINAL_TX_DBM = const(0)
 _IDLE_SCANS = const(4)  # a visit is over when its identifier was not heard for four scans
-_VISITS = const(256)
+_LONGEST_S = const(900)  # no honest identifier lives longer
+# A hall of 200 has 280 in the table: each stays for the 10 minutes of its life and four more.
+_VISITS = const(384)
+_SCANS = const(2)
+# So flash wears at most twice as fast as by a crowded day of 5 000, and a hall of 200 may empty at once.
+_RECORDS_A_DAY = const(8_640)
+_RECORDS_AT_ONCE = const(1_000)
+_BRIEF_S = const(300)
+_MARK_S = const(3600)
 
 
 class Observer:
     """The listening half of the badge.
 
-    ``receive_offset_db``: what the board's antenna takes away. ``scans`` counts finished scans,
-    ``overflow`` sightings lost because one scan heard more identifiers than are kept.
+    ``receive_offset_db``: what the board's antenna takes away. ``scans`` counts finished scans.
     """
 
     def __init__(
@@ -46,25 +54,33 @@ class Observer:
         self._scan_ms = profile.scan_ms
         self._period_ms = profile.period_s * 1000
         self._idle_s = profile.period_s * _IDLE_SCANS
-        self._visits = Visits(_VISITS, profile.period_s)
-        self._best: "dict[bytes, int]" = {}
+        self._visits = Visits(_VISITS, profile.period_s, _SCANS, clock.boot, self._over)
+        self._allowance = Allowance(_RECORDS_A_DAY, _RECORDS_AT_ONCE, _BRIEF_S)
+        self._marked_until_s = 0
         self.scans = 0
-        self.overflow = 0
 
     @property
     def near(self) -> int:
         """Number of identifiers that are near now."""
         return len(self._visits)
 
+    @property
+    def is_marked(self) -> bool:
+        """Tell whether the owner's mark is on what is heard now."""
+        return self._clock.uptime_s() < self._marked_until_s
+
+    def mark(self) -> bool:
+        """Mark what is heard in the next hour, or end the mark; return which."""
+        is_on = not self.is_marked
+        self._marked_until_s = self._clock.uptime_s() + _MARK_S if is_on else 0
+        return is_on
+
     async def run(self) -> None:
         """Scan for ever."""
         await asyncio.sleep_ms(self._randomness.between(0, self._period_ms))
         while True:
-            if await self._radio.scan(self._scan_ms, self._heard):
-                self.scans += 1
-            self._end_of_scan()
-            self._close(self._idle_s)
-            self._log.flush_if_due()
+            if await self._radio.scan(self._scan_ms, self.heard):
+                self.end_scan()
             rest_ms = self._period_ms - self._scan_ms
             spread_ms = self._period_ms // 4
             rest_ms = self._randomness.between(rest_ms - spread_ms, rest_ms + spread_ms)
@@ -72,33 +88,33 @@ class Observer:
                 # The time since the last scan would tie the new address to the old one: draw the phase anew.
                 await asyncio.sleep_ms(self._randomness.between(0, self._period_ms))
 
-    def close_all(self) -> None:
-        """Turn everything that is near into contacts now and write them, before a list is matched."""
-        self._end_of_scan()
-        self._close(0)
+    def heard(self, contact_id: bytes, rssi_dbm: int) -> None:
+        """Take one packet: the identifier and the received power."""
+        self._visits.heard(contact_id, NOMINAL_TX_DBM - (rssi_dbm + self._receive_offset_db))
+
+    def end_scan(self) -> None:
+        """Count what this scan heard, and log the visits that are over."""
+        self.scans += 1
+        now_s = self._clock.uptime_s()
+        self._visits.end_scan(now_s, self.is_marked)
+        self._visits.close(now_s, self._idle_s, _LONGEST_S)
+        self._log.flush_if_due()
+
+    def log_all(self) -> None:
+        """Log everything that is near up to now and write it, before a list is matched."""
+        self._visits.split()
         self._log.flush()
 
-    def _heard(self, contact_id: bytes, rssi_dbm: int) -> None:
-        best = self._best.get(contact_id)
-        if best is None and len(self._best) >= _VISITS:
-            self.overflow += 1
-        elif best is None or rssi_dbm > best:
-            self._best[contact_id] = rssi_dbm
+    def summary(self) -> dict:
+        """Return the counters of what did not become a record, and why."""
+        visits = self._visits
+        return {
+            "brief": visits.brief,
+            "no_room": visits.no_room,
+            "crowded_out": visits.crowded_out,
+            "over_allowance": self._allowance.refused,
+        }
 
-    def _end_of_scan(self) -> None:
-        """Count one sighting for each identifier heard, at the strongest power of this scan.
-
-        The strongest, because bodies and echoes only ever take power away.
-        """
-        now_s = self._clock.uptime_s()
-        for contact_id, rssi_dbm in self._best.items():
-            attenuation_db = NOMINAL_TX_DBM - (rssi_dbm + self._receive_offset_db)
-            crowded_out = self._visits.saw(contact_id, now_s, attenuation_db)
-            if crowded_out is not None:
-                self._log.append(self._visits.close(crowded_out, self._clock.boot))
-        self._best.clear()
-
-    def _close(self, idle_s: int) -> None:
-        now_s = self._clock.uptime_s()
-        for contact_id in self._visits.over(now_s, idle_s):
-            self._log.append(self._visits.close(contact_id, self._clock.boot))
+    def _over(self, contact: "Contact") -> None:
+        if self._allowance.take(self._clock.uptime_s(), contact.duration_s):
+            self._log.append(contact)

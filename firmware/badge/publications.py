@@ -128,6 +128,7 @@ class Publications:
         with open(self._storage.path(name), "rb") as stream:
             header = publication.verify(stream, publisher.certificate)
             publication.check_observer(header, publisher.url, publisher.published_at, self._clock.unix())
+        self._clock.published(header)
         self._storage.rename(name, self._list(publisher))
         publisher.state["pending"] = True
         publisher.state["taken_at"] = self._clock.unix()

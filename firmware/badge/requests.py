@@ -2,10 +2,11 @@
 
 No request returns a seed, a preseed, a private key, a contact or an identifier; a seed report
 leaves the badge only after the button. Consent is needed for: a publisher after the first, a new
-certificate for a known one, reading alerts (they are health data), reporting, and setting the
-clock by more than an hour once it was known.
+certificate for a known one, reading alerts (they are health data), reporting, wiping, and setting
+the clock by more than an hour once it was known.
 """
 
+import asyncio
 import gc
 
 from badge.transfer import RequestError, Transfer
@@ -43,6 +44,7 @@ class Requests:
             "end": self._end,
             "alerts": self._alerts,
             "report": self._report,
+            "wipe": self._wipe,
         }
 
     async def carry_out(self, request: dict, waiting: "Waiting") -> dict:
@@ -79,13 +81,16 @@ class Requests:
                 "boot": app.clock.boot,
                 "time": app.clock.unix(),
                 "contacts": app.log.count,
+                "log": app.log.summary(),
+                "not_logged": app.observer.summary(),
                 "near": app.observer.near,
+                "marked": app.observer.is_marked,
                 "seeds": app.seeds.held,
                 "rotations": app.advertiser.rotations,
                 "failures": app.advertiser.failures,
                 "scans": app.observer.scans,
                 "heard": app.radio.heard,
-                "dropped": app.radio.lost + app.observer.overflow,
+                "dropped": app.radio.lost,
                 "reports": app.radio.reports,
                 "scan_restarts": app.radio.scan_restarts,
                 "radio_restarts": app.radio.restarts,
@@ -169,6 +174,12 @@ class Requests:
             app.advertiser.renew()
             app.storage.save(_REPORT, report)
         return {"size": len(report), "sha256": self._transfer.offer(report)}
+
+    async def _wipe(self, _request: dict, waiting: "Waiting") -> dict:
+        """Restart, and erase everything that this badge holds before anything else."""
+        await self._consent(waiting)
+        asyncio.create_task(self._app.wipe())
+        return {"wiping": True}
 
     async def _consent(self, waiting: "Waiting") -> None:
         if not await self._app.ui.consent(lambda: waiting("button", CONSENT_S)):

@@ -5,6 +5,7 @@ renamed over the old one, which littlefs does in one step. Layout: version (1 by
 payload, CRC-32 of both (4 bytes, big-endian).
 """
 
+import asyncio
 import binascii
 import json
 import os
@@ -18,12 +19,21 @@ if TYPE_CHECKING:
 ROOT = "/data"
 _VERSION = const(1)
 _CRC_LEN = const(4)
+_FILLER = "filler"
+_PIECE_LEN = const(512)
+_KEPT_FREE = const(64)
+_MOST_LOST = const(8)
 _ENOENT = const(2)
 _EEXIST = const(17)
+_ENOSPC = const(28)
 
 
 class Storage:
-    """The badge's folder of state files. ``lost`` names the files that were found damaged."""
+    """The badge's folder of state files.
+
+    ``lost`` names the first eight files that were found damaged, of another version, or could not
+    be written; the badge goes on without them.
+    """
 
     def __init__(self, root: str = ROOT) -> None:
         self._root = root
@@ -35,12 +45,26 @@ class Storage:
         return self._root + "/" + name if name else self._root
 
     def make_folder(self, name: str) -> None:
-        """Make a folder unless it is there."""
+        """Make a folder unless it is there; a full file system is noted, no error."""
         try:
             os.mkdir(self.path(name))
         except OSError as error:
-            if error.errno != _EEXIST:
+            if error.errno == _ENOSPC:
+                self.note_failure(name)
+            elif error.errno != _EEXIST:
                 raise
+
+    def note_failure(self, name: str) -> None:
+        """Note that a file was damaged or could not be written."""
+        if name not in self.lost and len(self.lost) < _MOST_LOST:
+            self.lost.append(name)
+
+    def names(self, folder: str) -> "list[str]":
+        """Return the names of the files in a folder, none if it could not be made."""
+        try:
+            return sorted(os.listdir(self.path(folder)))
+        except OSError:
+            return []
 
     def exists(self, name: str) -> bool:
         """Tell whether a file is there."""
@@ -72,16 +96,38 @@ class Storage:
         os.rename(beside, self.path(name))
 
     def load(self, name: str) -> "bytearray | None":
-        """Return a state file's payload, or None when it is missing or damaged (noted in ``lost``)."""
+        """Return a state file's payload; None when missing, damaged or of another version (see ``lost``)."""
         if not self.exists(name):
             return None
-        with open(self.path(name), "rb") as stream:
-            data = bytearray(stream.read())
+        data = bytearray()
+        try:
+            with open(self.path(name), "rb") as stream:
+                data = bytearray(stream.read())
+        except OSError:  # littlefs met a block that it cannot read
+            self.note_failure(name)
         end = len(data) - _CRC_LEN
         if end < 1 or data[0] != _VERSION or struct.unpack(">I", data[end:])[0] != binascii.crc32(data[:end]):
-            self.lost.append(name)
+            self.note_failure(name)
             return None
         return data[1:end]
+
+    async def overwrite_free(self) -> None:
+        """Have the free blocks erased and written with zeros, in slices, for what lay in them.
+
+        littlefs never writes in place, so what was removed or replaced stays in free blocks
+        until they are taken again. It takes free blocks in turn: the ``_KEPT_FREE`` that are left
+        out, so that others can write meanwhile, are the next that they will get.
+        """
+        status = os.statvfs(self._root)
+        zeros = bytes(_PIECE_LEN)
+        try:
+            with open(self.path(_FILLER), "wb") as stream:
+                for _ in range(max(status[3] - _KEPT_FREE, 0) * status[0] // _PIECE_LEN):
+                    stream.write(zeros)
+                    await asyncio.sleep_ms(0)
+        except OSError:  # somebody else needed more than was left: enough for this time
+            pass
+        self.remove(_FILLER)
 
     def save_json(self, name: str, value: "Any") -> None:
         """Replace a state file by a value as JSON."""

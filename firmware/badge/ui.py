@@ -5,7 +5,8 @@ Patterns differ in number and length of flashes, never in colour only:
 - working: one short flash a minute (no flash for two minutes means that the badge does not work);
 - alert: three short flashes, every fifteen seconds;
 - waiting for consent: even blinking, half a second on, half a second off;
-- accepted: one long flash; refused: five quick ones.
+- accepted: one long flash; refused: five quick ones;
+- mark set (double press): two long flashes; mark ended: two short ones.
 """
 
 import asyncio
@@ -22,15 +23,25 @@ CONSENT_S = const(30)
 _FLASH_MS = const(60)
 _WORKING_REST_MS = const(60_000)
 _ALERT_REST_MS = const(15_000)
+_DOUBLE_PRESS_MS = const(800)
 
 
 class Ui:
-    """Light and button. ``is_alarming`` is asked before each pattern."""
+    """Light and button.
 
-    def __init__(self, led: "Led", button: "Button", is_alarming: "Callable[[], bool]") -> None:
+    ``is_alarming`` is asked before each pattern; ``mark`` is called at a double press and returns
+    whether the owner's mark is on now.
+    """
+
+    def __init__(
+        self, led: "Led", button: "Button", is_alarming: "Callable[[], bool]", mark: "Callable[[], bool]"
+    ) -> None:
         self._led = led
         self._button = button
         self._is_alarming = is_alarming
+        self._mark = mark
+        self._is_asking = False
+        self._consented = asyncio.Event()
         self._busy = asyncio.Lock()  # one pattern at a time
 
     async def run(self) -> None:
@@ -41,20 +52,40 @@ class Ui:
                 await self._flash(3 if is_alarming else 1, _FLASH_MS, _FLASH_MS * 3)
             await asyncio.sleep_ms(_ALERT_REST_MS if is_alarming else _WORKING_REST_MS)
 
+    async def watch_button(self) -> None:
+        """Take every press for ever: consent when it is asked for, else a double press is a mark."""
+        while True:
+            await self._button.press()
+            if self._is_asking:
+                self._consented.set()
+                continue
+            try:
+                await asyncio.wait_for_ms(self._button.press(), _DOUBLE_PRESS_MS)
+            except asyncio.TimeoutError:
+                continue
+            if self._is_asking:
+                self._consented.set()
+                continue
+            is_on = self._mark()
+            async with self._busy:
+                await self._flash(2, 600 if is_on else _FLASH_MS, 200)
+
     async def consent(self, on_asking: "Callable[[], None]") -> bool:
         """Ask the owner to press the button within 30 s, and tell whether that happened.
 
         ``on_asking`` is called when the badge is ready for the press: another pattern may have to end first.
         """
         async with self._busy:
-            self._button.forget()
+            self._consented.clear()
+            self._is_asking = True
             on_asking()
             asking = asyncio.create_task(self._ask())
             try:
-                await asyncio.wait_for(self._button.pressed(), CONSENT_S)
+                await asyncio.wait_for(self._consented.wait(), CONSENT_S)
                 has_consented = True
             except asyncio.TimeoutError:
                 has_consented = False
+            self._is_asking = False
             asking.cancel()
             self._led.set(False)
             if has_consented:

@@ -1,12 +1,11 @@
-"""Sightings to visits to 24-byte records."""
+"""A contact's 24 bytes."""
 
 from cx import contact
-from cx.contact import Contact, Visits
+from cx.contact import Contact
 from cx.errors import FormatError
 from support import raises
 
 ID = bytes(range(16))
-OTHER = bytes(range(1, 17))
 
 
 def test_record_layout():
@@ -15,7 +14,7 @@ def test_record_layout():
 
 
 def test_record_round_trip():
-    for boot, start_s, duration_s in ((0, 0, 0), (65535, 4 * 0xFFFFFF, 2550), (7, 400, 600)):
+    for boot, start_s, duration_s in ((0, 0, 0), (65535, 4 * 0x7FFFFF, 2550), (7, 400, 600)):
         back = contact.decode(Contact(ID, boot, start_s, duration_s, 40, 52).encode())
         assert (back.contact_id, back.boot, back.start_s, back.duration_s) == (ID, boot, start_s, duration_s)
         assert (back.least_db, back.mean_db) == (40, 52)
@@ -23,7 +22,7 @@ def test_record_round_trip():
 
 def test_values_beyond_a_field_stay_at_its_end():
     back = contact.decode(Contact(ID, 1, 1 << 40, 100_000, -5, 300).encode())
-    assert (back.start_s, back.duration_s, back.least_db, back.mean_db) == (4 * 0xFFFFFF, 2550, 0, 255)
+    assert (back.start_s, back.duration_s, back.least_db, back.mean_db) == (4 * 0x7FFFFF, 2550, 0, 255)
 
 
 def test_other_lengths_are_refused():
@@ -36,28 +35,9 @@ def test_a_torn_last_record_is_left_out():
     assert [bytes(r) for r in contact.records(record * 3 + record[:23])] == [record] * 3
 
 
-def test_a_visit_lasts_from_first_to_last_sighting_and_one_period():
-    visits = Visits(limit=4, period_s=60)
-    for second, attenuation_db in ((100, 50), (160, 44), (220, 56)):
-        assert visits.saw(ID, second, attenuation_db) is None
-    closed = visits.close(ID, 3)
-    assert (closed.boot, closed.start_s, closed.duration_s) == (3, 100, 180)
-    assert (closed.least_db, closed.mean_db) == (44, 50)
-    assert len(visits) == 0
-
-
-def test_only_idle_visits_are_over():
-    visits = Visits(limit=4, period_s=60)
-    visits.saw(ID, 0, 50)
-    visits.saw(OTHER, 200, 50)
-    assert visits.over(240, 240) == [ID]
-    assert visits.over(239, 240) == []
-    assert sorted(visits.over(200, 0)) == [ID, OTHER]
-
-
-def test_a_full_table_names_the_one_unseen_for_longest():
-    visits = Visits(limit=2, period_s=60)
-    visits.saw(ID, 0, 50)
-    visits.saw(OTHER, 10, 50)
-    visits.saw(ID, 20, 50)
-    assert visits.saw(bytes(16), 30, 50) == OTHER
+def test_the_owners_tag_is_one_bit_of_the_start():
+    tagged = Contact(ID, 1, 4 * 0x7FFFFF, 60, 40, 52, True)
+    plain = Contact(ID, 1, 4 * 0x7FFFFF, 60, 40, 52)
+    assert tagged.encode()[18:21] == b"\xff\xff\xff" and plain.encode()[18:21] == b"\x7f\xff\xff"
+    assert contact.decode(tagged.encode()).is_tagged and not contact.decode(plain.encode()).is_tagged
+    assert contact.decode(tagged.encode()).start_s == 4 * 0x7FFFFF

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import pytest
 
 from cxhost import sync
@@ -15,9 +18,16 @@ RECORD_BYTES = 24
 def logged(badge) -> list[bytes]:
     """Return the log's records as they lie in flash."""
     flash = Filesystem(load_board("sim"), badge.flash_path.read_bytes())
-    data = b"".join(flash.read(path) for path in sorted(flash.files("/data/log")))
-    assert len(data) % RECORD_BYTES == 0
-    return [data[at : at + RECORD_BYTES] for at in range(0, len(data), RECORD_BYTES)]
+    records = []
+    for path in sorted(flash.files("/data/log")):
+        data = flash.read(path)
+        while data:
+            version, count, crc = struct.unpack_from(">BBI", data)
+            batch, data = data[6 : 6 + count * RECORD_BYTES], data[6 + count * RECORD_BYTES :]
+            assert version == 2 and len(batch) == count * RECORD_BYTES
+            assert zlib.crc32(bytes((version, count)) + batch) == crc
+            records += [batch[at : at + RECORD_BYTES] for at in range(0, len(batch), RECORD_BYTES)]
+    return records
 
 
 @pytest.fixture
