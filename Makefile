@@ -12,7 +12,7 @@ FIRMWARE ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check lint types format mpy flash install clean wasm bench bench-publisher
+.PHONY: help demo test test-powercut soak fuzz check lint types format mpy flash install clean wasm bench bench-publisher
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,14 @@ wasm: $(WASM) ## install MicroPython's WebAssembly build, for the core tests on 
 
 test: $(READY) $(WASM) ## run every test on CPython, inside MicroPython and on 32 bits
 	$(BIN)/python -m pytest
+
+test-powercut: $(READY) ## pull the battery after every single write to flash, and again in every recovery
+	$(BIN)/micropython -X heapsize=64m host_tests/firmware/device/powercut.py lib firmware 1 1
+
+soak: $(READY) ## two weeks of a badge's life in a crowd: heap, wear, and what a flood of identifiers leaves
+	PYTHONPATH=lib:host $(BIN)/python host_tests/firmware/soak.py --days 14
+	for life in quiet normal crowded spray thousand; do \
+	  $(BIN)/micropython -X heapsize=64m host_tests/firmware/device/wear.py lib firmware $$life 336; done
 
 fuzz: $(READY) ## feed mutated documents to everything that reads them: SECONDS=60
 	PYTHONPATH=lib:host $(BIN)/python host_tests/fuzz.py --seconds $(SECONDS)

@@ -25,7 +25,7 @@ _BLOCK_LEN = const(4096)
 _DAY_S = const(86400)
 _SLICE_RECORDS = const(128)  # some 50 ms on an ESP32
 # When the file system is full, this many segments may go for one batch.
-_MOST_DROPPED = const(2)
+_MOST_DROPPED = const(1)
 
 
 class ContactLog:
@@ -55,7 +55,7 @@ class ContactLog:
         self._pending = 0
         self._pending_since_s = 0
         self._segments = Segments(storage, budget_bytes // _BLOCK_LEN)
-        self._day_since_s = self._first_of_newest()
+        self._first = self._first_of_newest()
         self._forgotten = 0
         self._wants_scrub = False
         self.dropped = 0
@@ -149,12 +149,8 @@ class ContactLog:
         }
 
     def _write(self) -> None:
-        now_s = self._clock.uptime_s()
-        is_new_day = now_s - self._day_since_s >= _DAY_S
-        before = len(self._segments.numbers)
-        self._segments.append(self._batch, self._pending, is_new_day)
-        if len(self._segments.numbers) != before:
-            self._day_since_s = now_s
+        if self._segments.append(self._batch, self._pending, self._is_new_day()):
+            self._first = decode(memoryview(self._batch)[HEAD_LEN : HEAD_LEN + RECORD_LEN])
         self._pending = 0
 
     def _drop_first(self) -> None:
@@ -183,11 +179,13 @@ class ContactLog:
     def _add_slice(self, number: int, at: int) -> "tuple[int, int]":
         """Add a few batches to the filter; return where to go on (-1 at the end) and how many records."""
         added = 0
-        for following, batch in self._segments.batches(number, at):
+        batches = self._segments.batches(number, at)
+        for following, batch in batches:
             for record in records(batch):
                 self.filter.add(record)
             added += len(batch) // RECORD_LEN
             if added >= _SLICE_RECORDS:
+                batches.close()  # and the file with it
                 return following, added
         return -1, added
 
@@ -202,16 +200,25 @@ class ContactLog:
         return None
 
     def _first_of(self, number: int) -> "Contact | None":
-        for _, batch in self._segments.batches(number):
-            return decode(batch[:RECORD_LEN])
+        batches = self._segments.batches(number)
+        for _, batch in batches:
+            first = decode(batch[:RECORD_LEN])
+            batches.close()  # and the file with it
+            return first
         return None
 
-    def _first_of_newest(self) -> int:
-        """Return the uptime, perhaps negative, at which the newest segment began."""
-        first = self._first_of(self._segments.numbers[-1]) if self._segments.numbers else None
+    def _first_of_newest(self) -> "Contact | None":
+        return self._first_of(self._segments.numbers[-1]) if self._segments.numbers else None
+
+    def _is_new_day(self) -> bool:
+        """Tell whether the newest segment began a day ago, so that it holds no more than a day."""
+        first, clock = self._first, self._clock
         if first is None:
-            return 0
-        return self._clock.life_of(first.boot, first.start_s) - self._clock.life_s() + self._clock.uptime_s()
+            return False
+        if clock.life_s() - clock.life_of(first.boot, first.start_s) >= _DAY_S:
+            return True
+        now, date = clock.unix(), clock.date_of(first.boot, first.start_s)
+        return now is not None and date is not None and now - date >= _DAY_S
 
     def _oldest(self) -> "int | None":
         for number in self._segments.numbers:

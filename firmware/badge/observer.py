@@ -80,7 +80,8 @@ class Observer:
         await asyncio.sleep_ms(self._randomness.between(0, self._period_ms))
         while True:
             if await self._radio.scan(self._scan_ms, self.heard):
-                self.end_scan()
+                self.scans += 1
+            self.end_scan()
             rest_ms = self._period_ms - self._scan_ms
             spread_ms = self._period_ms // 4
             rest_ms = self._randomness.between(rest_ms - spread_ms, rest_ms + spread_ms)
@@ -94,7 +95,6 @@ class Observer:
 
     def end_scan(self) -> None:
         """Count what this scan heard, and log the visits that are over."""
-        self.scans += 1
         now_s = self._clock.uptime_s()
         self._visits.end_scan(now_s, self.is_marked)
         self._visits.close(now_s, self._idle_s, _LONGEST_S)

@@ -8,7 +8,6 @@ publisher's URL, which is its permanent identity.
 import binascii
 import hashlib
 import json
-import os
 
 from cx import descriptor, publication, x509
 from cx.compat import TYPE_CHECKING, const
@@ -81,7 +80,7 @@ class Publications:
         storage.make_folder(_PUBLISHERS)
         storage.make_folder(_LISTS)
         self.publishers: "dict[str, Publisher]" = {}
-        for name in sorted(os.listdir(storage.path(_PUBLISHERS))):
+        for name in storage.names(_PUBLISHERS):
             state = None if name.endswith(".new") else storage.load_json(_PUBLISHERS + "/" + name, None)
             if state is not None:
                 self.publishers[name] = Publisher(state)

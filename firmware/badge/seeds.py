@@ -13,7 +13,6 @@ was off in between. Where the badge cannot know for how long it was off, the usa
 claiming the whole chain.
 """
 
-import os
 import struct
 
 from cx import p256, seedcalc, seedreport
@@ -109,7 +108,7 @@ class Seeds:
         self._began = (0, 0)
         storage.make_folder(_FOLDER)
         self._numbers: "list[int]" = []
-        for name in os.listdir(storage.path(_FOLDER)):
+        for name in storage.names(_FOLDER):
             if name.endswith(".new"):  # a reset came before it took its place: nothing was used of it
                 storage.remove(_FOLDER + "/" + name)
             else:

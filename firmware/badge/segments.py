@@ -15,7 +15,7 @@ from cx.compat import TYPE_CHECKING, const
 from cx.contact import RECORD_LEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from typing import BinaryIO
 
     from badge.storage import Storage
@@ -68,9 +68,10 @@ class Segments:
         """Tell whether the oldest segment must go."""
         return self.blocks > self._most_blocks
 
-    def append(self, batch: bytearray, count: int, is_new_day: bool) -> None:
+    def append(self, batch: bytearray, count: int, is_new_day: bool) -> bool:
         """Append ``count`` records, which lie in ``batch`` behind room for the header.
 
+        Return whether they are the first of their segment.
         OSError when the file system is full or fails; nothing was appended then.
         """
         end = HEAD_LEN + count * RECORD_LEN
@@ -83,6 +84,7 @@ class Segments:
             stream.write(view[:end])
         self._sizes[-1] += end
         self._counts[-1] += count
+        return self._sizes[-1] == end
 
     def drop_first(self) -> int:
         """Remove the oldest segment; return the records that were in it, as far as they were counted."""
@@ -92,11 +94,14 @@ class Segments:
         self._storage.remove(FOLDER + "/%06d" % number)
         return self._counts.pop(0)
 
-    def batches(self, number: int, at: int = 0) -> "Iterator[tuple[int, memoryview]]":
+    def batches(self, number: int, at: int = 0) -> "Generator[tuple[int, memoryview], None, None]":
         """Yield (where the next batch begins, records) of each good batch from byte ``at`` on.
 
-        The memoryview is that of one buffer, which the next batch overwrites.
+        The memoryview is that of one buffer, which the next batch overwrites. Who does not go to
+        the end must close the generator, or the file stays open.
         """
+        if not self._sizes[self.numbers.index(number)]:
+            return  # begun, but nothing was appended yet
         buffer = bytearray(BATCH_LEN)
         view = memoryview(buffer)
         try:

@@ -49,7 +49,7 @@ class Storage:
         try:
             os.mkdir(self.path(name))
         except OSError as error:
-            if error.errno == _ENOSPC:
+            if error.errno in (_ENOSPC, _ENOENT):
                 self.note_failure(name)
             elif error.errno != _EEXIST:
                 raise
@@ -111,18 +111,19 @@ class Storage:
             return None
         return data[1:end]
 
-    async def overwrite_free(self) -> None:
+    async def overwrite_free(self, kept_blocks: int = _KEPT_FREE) -> None:
         """Have the free blocks erased and written with zeros, in slices, for what lay in them.
 
         littlefs never writes in place, so what was removed or replaced stays in free blocks
-        until they are taken again. It takes free blocks in turn: the ``_KEPT_FREE`` that are left
+        until they are taken again. It takes free blocks in turn: the ``kept_blocks`` that are left
         out, so that others can write meanwhile, are the next that they will get.
         """
         status = os.statvfs(self._root)
+        free = status[3] if status[3] < status[2] else 0  # below zero, as littlefs may count, is huge here
         zeros = bytes(_PIECE_LEN)
         try:
             with open(self.path(_FILLER), "wb") as stream:
-                for _ in range(max(status[3] - _KEPT_FREE, 0) * status[0] // _PIECE_LEN):
+                for _ in range(max(free - kept_blocks, 0) * status[0] // _PIECE_LEN):
                     stream.write(zeros)
                     await asyncio.sleep_ms(0)
         except OSError:  # somebody else needed more than was left: enough for this time

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 _PAGE = const(64)  # slots that are allocated together, when first needed
 _SILENT = const(255)  # in ``now``: not heard in this scan
 _NO_ID = bytes(ID_LEN)
-# An identifier must be this much stronger than the weakest one to take its place in a full table.
-_STRONGER_DB = const(6)
+# An identifier must be this much stronger than the weakest one to take its place in a full table: more
+# than what fading alone does, or one crowd would push itself in and out.
+_STRONGER_DB = const(10)
 _DAY_S = const(86400)
 
 # Flags of a slot; 0: free
@@ -85,7 +86,7 @@ class Visits:
     ``on_over`` is called with each finished Contact.
 
     In a full table a newcomer takes the place of a candidate that the last scan missed; if there
-    is none, of the weakest identifier that it is 6 dB stronger than; otherwise it is refused.
+    is none, of the weakest identifier that it is 10 dB stronger than; otherwise it is refused.
 
     Counters: ``brief`` identifiers that earned no record, ``no_room`` sightings refused,
     ``crowded_out`` identifiers that gave way to stronger ones.
@@ -100,7 +101,7 @@ class Visits:
         self._boot = boot
         self._on_over = on_over
         self._pages: "list[_Page]" = []
-        self._missed_left = False
+        self._hand = 0  # where the search for candidates that were missed goes on
         self._weakest_db = 0
         self.brief = 0
         self.no_room = 0
@@ -126,7 +127,7 @@ class Visits:
 
     def end_scan(self, now_s: int, is_tagged: bool) -> None:
         """Count one sighting for each identifier heard since the last call, and let candidates go."""
-        self._missed_left = False
+        self._hand = 0
         for page in self._pages:
             flags = page.flags
             for slot in range(_PAGE):
@@ -143,7 +144,6 @@ class Visits:
                     self.brief += 1
                 elif not flags[slot] & _EARNED:
                     flags[slot] |= _MISSED
-                    self._missed_left = True
         self._weakest_db = self._weakest()[0]
 
     def close(self, now_s: int, idle_s: int, longest_s: int) -> None:
@@ -215,15 +215,13 @@ class Visits:
         return page
 
     def _replace_missed(self, contact_id: bytes, attenuation_db: int) -> bool:
-        if not self._missed_left:
-            return False
-        for page in self._pages:
-            for slot in range(_PAGE):
-                if page.flags[slot] & _MISSED and page.now[slot] == _SILENT:
-                    page.put(slot, contact_id, attenuation_db)
-                    self.brief += 1
-                    return True
-        self._missed_left = False
+        while self._hand < len(self._pages) * _PAGE:
+            page, slot = self._pages[self._hand // _PAGE], self._hand % _PAGE
+            self._hand += 1
+            if page.flags[slot] & _MISSED and page.now[slot] == _SILENT:
+                page.put(slot, contact_id, attenuation_db)
+                self.brief += 1
+                return True
         return False
 
     def _replace_weakest(self, contact_id: bytes, attenuation_db: int) -> bool:

@@ -1,4 +1,4 @@
-"""Cuts the battery after every write to flash and half-way through it, in a long scenario and again in each recovery.
+"""Cuts the battery after every write to flash and half-way through it, and again in each recovery.
 
 Usage: micropython powercut.py LIB FIRMWARE EVERY INNER
 
@@ -179,10 +179,12 @@ def main(arguments):
             state = step[1]
         flash.whole(step)
     judge.start(flash.data, state, len(scenario.journal))
+    steps = len(scenario.journal)
     print(
-        "%d steps on flash, %d cut points, %d cuts with those in recoveries, %d records read, none lost beyond the last batch"
-        % (len(scenario.journal), points, judge.starts - 1, judge.records)
+        "%d steps on flash, %d cut points, %d cuts with those in recoveries"
+        % (steps, points, judge.starts - 1)
     )
+    print("%d records read, none lost beyond the last batch" % judge.records)
 
 
 main(sys.argv[1:])

@@ -1,0 +1,154 @@
+"""Dates, bounds and retention: what the clock says when the date comes late, jumps, or never comes."""
+
+import checks
+import parts
+from checks import DAY_S, NOON
+
+WEEK_S = 7 * DAY_S
+
+
+class Header:
+    """A verified publication's date."""
+
+    def __init__(self, published_at):
+        self.published_at = published_at
+
+
+def check_a_date_reaches_back_to_the_start(case):
+    clock = case.badge.clock
+    case.wait(1000)
+    assert clock.unix() is None and clock.bounds(clock.boot, 10) == (None, None)
+    clock.set_unix(NOON)
+    assert clock.date_of(clock.boot, 10) == NOON - 990
+    case.start()
+    assert case.badge.clock.date_of(0, 10) == NOON - 990 and case.badge.clock.unix() is None
+
+
+def check_a_boot_without_a_date_has_bounds(case):
+    case.badge.clock.set_unix(NOON)
+    case.wait(3600)
+    case.start()
+    case.wait(7200)
+    clock = case.start().clock
+    clock.set_unix(NOON + WEEK_S)
+    assert clock.date_of(1, 600) is None
+    assert clock.bounds(1, 600) == (NOON + 3600 + 600, NOON + WEEK_S - 7200 + 600)
+
+
+def check_a_forgotten_boot_has_a_latest_date(case):
+    clock = case.badge.clock
+    case.wait(500)
+    clock.set_unix(NOON)
+    assert clock.bounds(4321, 7) == (None, NOON - 500)
+
+
+def check_the_tick_counter_wraps(case):
+    parts.time.now_ms = (1 << 30) - 5000
+    clock = case.start().clock
+    for hour in range(1, 31 * 24):
+        parts.time.now_ms += 3_600_000
+        assert clock.uptime_s() == hour * 3600
+
+
+def check_life_goes_on_over_restarts(case):
+    case.wait(5000)
+    clock = case.start().clock
+    assert clock.boot == 1 and clock.life_s() == 5000 and clock.uptime_s() == 0
+
+
+def check_an_erased_nvs_does_not_give_a_number_twice(case):
+    case.start()
+    case.start()
+    case.nvs.state.clear()
+    assert case.start().clock.boot == 3
+
+
+def check_without_a_date_life_expires(case):
+    case.meet(3)
+    for _ in range(18):
+        case.wait(DAY_S - 1)
+        case.meet()
+        case.start()
+        case.badge.log.drop_expired()
+    held = case.held()
+    assert held == list(range(6, 21)), held
+
+
+def check_a_clock_that_is_set_forward_and_back_loses_nothing(case):
+    case.badge.clock.set_unix(NOON)
+    case.meet(5)
+    case.wait(3600)
+    case.start()
+    case.badge.clock.set_unix(NOON + 400 * DAY_S)
+    case.badge.log.drop_expired()
+    assert case.held() == [0, 1, 2, 3, 4]
+    case.wait(3600)
+    case.badge.clock.set_unix(NOON + 7200)
+    case.wait(2 * DAY_S)
+    case.badge.log.drop_expired()
+    assert case.held() == [0, 1, 2, 3, 4]
+    assert case.badge.clock.date_of(0, 0) == NOON
+
+
+def check_a_date_that_holds_for_a_day_expires(case):
+    case.badge.clock.set_unix(NOON)
+    case.meet(5)
+    case.wait(3600)
+    case.start()
+    case.badge.clock.set_unix(NOON + 30 * DAY_S)
+    case.meet()
+    case.wait(DAY_S + 1)
+    case.badge.log.drop_expired()
+    assert case.held() == [5]
+
+
+def check_a_clock_that_is_set_back_keeps_nothing_for_ever(case):
+    case.badge.clock.set_unix(NOON)
+    case.meet(5)
+    case.badge.clock.set_unix(NOON - 300 * DAY_S)
+    case.wait(15 * DAY_S)
+    case.badge.log.drop_expired()
+    assert case.held() == []
+
+
+def check_a_wrong_date_of_an_earlier_boot_is_seen(case):
+    case.badge.clock.set_unix(NOON + 400 * DAY_S)
+    case.wait(3600)
+    clock = case.start().clock
+    clock.set_unix(NOON)
+    assert clock.date_of(0, 60) is None
+    assert clock.bounds(0, 60) == (None, NOON - 3600 + 60)
+
+
+def check_a_publication_is_a_lower_bound_of_thirty_days_at_most(case):
+    clock = case.badge.clock
+    case.meet(2)
+    clock.published(Header(NOON))
+    first = clock.not_before()
+    assert first == 1767225600 + 30 * DAY_S and clock.unix() is None
+    clock.published(Header(first + 5 * DAY_S))
+    assert clock.not_before() == first + 5 * DAY_S
+    clock.published(Header(first))
+    assert clock.not_before() == first + 5 * DAY_S
+    case.wait(600)
+    assert clock.bounds(clock.boot, 600)[0] == first + 5 * DAY_S + 600
+    case.badge.log.drop_expired()
+    assert case.held() == [0, 1]
+
+
+def check_a_publication_does_not_move_a_clock_that_is_set(case):
+    case.badge.clock.set_unix(NOON)
+    case.badge.clock.published(Header(NOON + 3 * DAY_S))
+    assert case.badge.clock.unix() == NOON
+
+
+def check_many_boots_take_bounded_room(case):
+    for _ in range(260):
+        case.wait(60)
+        case.start()
+    assert len(case.badge.storage.load("clock")) <= 4 + 11 * 201
+    case.badge.clock.set_unix(NOON)
+    assert case.badge.clock.bounds(5, 0)[1] is not None
+
+
+checks.main(globals())
