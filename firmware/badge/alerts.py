@@ -6,7 +6,7 @@ alert can say why, and the level that each publisher gives to it now.
 
 import binascii
 
-from cx import contact, publication, risk
+from cx import contact, levels, risk
 from cx.compat import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Run:
         return {
             key: match
             for key, match in self._matches.items()
-            if match["level"] != publication.EXPIRED and (key in self._listed or not self._is_full)
+            if match["level"] != levels.EXPIRED and (key in self._listed or not self._is_full)
         }
 
 
@@ -115,7 +115,7 @@ class Alerts:
         latest = [most for _, most in bounds if most is not None]
         return {
             "risk": risk.NAMES[assessment.risk],
-            "level": risk.level_name(level),
+            "level": levels.level_name(level),
             "publishers": publishers,
             "near_s": assessment.near_s,
             "medium_s": assessment.medium_s,
@@ -148,5 +148,5 @@ def _key(seed: bytes) -> str:
 
 def _seriousness(level: int) -> int:
     """Return the rank of a level. The numbers rise with it, but that "expired" is less than "no-alert"."""
-    known = publication.alert_level(level)
-    return -1 if known == publication.EXPIRED else known
+    known = levels.alert_level(level)
+    return -1 if known == levels.EXPIRED else known

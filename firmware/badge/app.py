@@ -122,6 +122,7 @@ class App:
             if not self.advertiser.is_late():
                 watchdog.feed()
             await asyncio.sleep(_WATCH_S)
+
     async def wipe(self) -> None:
         """Restart into the wiping of everything that this badge holds."""
         self._nvs.set_i32(_WIPE, 1)

@@ -10,7 +10,7 @@ boot, and a boot without a date has its bounds from its neighbours.
 import struct
 import time
 
-from cx import publication
+from badge.loading import Loaded
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from machine import RTC
 
     from badge.storage import Storage
+    from cx.publication import Publication
 
 _FILE = "clock"
 _DAY_S = const(86400)
@@ -185,13 +186,14 @@ class Clock:
         self._rtc.datetime(_rtc_fields(now))
         self._save()
 
-    def published(self, header: "publication.Publication") -> None:
+    def published(self, header: "Publication") -> None:
         """Take the date of a verified publication as a lower bound for a clock that is not set.
 
         The bound moves by 30 days at most, and never deletes anything.
         """
         known = self.not_before()
-        bound = publication.clock_after(header, known)
+        with Loaded("cx.publication") as publication:
+            bound = publication.clock_after(header, known)
         if not self.is_known() and bound > known:
             self._learn(_NOT_BEFORE, bound - self.life_s())
             self._save()

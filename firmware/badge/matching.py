@@ -7,20 +7,21 @@ blocks, so that memory stays bounded whatever the list's length.
 
 import asyncio
 
-from cx import matcher, publication
+from badge.loading import Loaded
+from cx import matcher
 from cx.compat import TYPE_CHECKING, const
 from cx.errors import CxError
 from cx.generator import seed_len
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
 
     from badge.alerts import Alerts, Run
     from badge.contacts import ContactLog
     from badge.observer import Observer
     from badge.publications import Publications, Publisher
     from badge.storage import Storage
+    from cx.publication import Publication
 
 _FOLDER = "known"
 _BLOCK_SEEDS = const(128)
@@ -86,9 +87,10 @@ class Matching:
         self._observer.log_all()
         stream = self._publications.open_list(publisher)
         try:
-            # Verified again: the file lay in flash since, perhaps over a restart.
-            header = publication.verify(stream, publisher.certificate)
-            await self._work_through(publisher, stream, header)
+            with Loaded("cx.publication") as publication:
+                # Verified again: the file lay in flash since, perhaps over a restart.
+                header = publication.verify(stream, publisher.certificate)
+                await self._work_through(publisher, header, publication.notifications(stream, header))
         except CxError as error:
             self.progress.error = str(error)
             self._publications.drop(publisher)
@@ -98,7 +100,7 @@ class Matching:
         self._publications.done(publisher, header.published_at)
 
     async def _work_through(
-        self, publisher: "Publisher", stream: "BinaryIO", header: "publication.Publication"
+        self, publisher: "Publisher", header: "Publication", notifications: "Iterator"
     ) -> None:
         self.progress.unknown_types = header.unknown_types
         is_full = header.excludes_published_before is None
@@ -108,7 +110,7 @@ class Matching:
             if not is_full:
                 for kind, seed in self._known(publisher):
                     known.write(bytes([kind]) + seed)
-            for block in _blocks(publication.notifications(stream, header)):
+            for block in _blocks(notifications):
                 await self._match_block(publisher, block, run)
                 for kind, seed in block:
                     known.write(bytes([kind]) + seed)

@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import json
 
-from cx import descriptor, publication, x509
+from badge.loading import Loaded
 from cx.compat import TYPE_CHECKING, const
 from cx.errors import RefusedError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from badge.clock import Clock
     from badge.storage import Storage
+    from cx.publication import Publication
 
 _PUBLISHERS = "publishers"
 _LISTS = "lists"
@@ -57,7 +58,8 @@ class Publisher:
     @property
     def certificate(self) -> bytes:
         """The certificate of the descriptor, DER."""
-        return x509.from_pem(self.state["descriptor"]["cert"])
+        with Loaded("cx.x509") as x509:
+            return x509.from_pem(self.state["descriptor"]["cert"])
 
     @property
     def published_at(self) -> "int | None":
@@ -98,8 +100,10 @@ class Publications:
         Consent is needed for every publisher after the first and for a known one whose
         certificate changes. CxError names the property at fault.
         """
-        checked = descriptor.check(text)
-        x509.public_key(x509.from_pem(checked["cert"]))
+        with Loaded("cx.descriptor") as descriptor:
+            checked = descriptor.check(text)
+        with Loaded("cx.x509") as x509:
+            x509.public_key(x509.from_pem(checked["cert"]))
         known = self.publishers.get(publisher_id(checked["url"]))
         if known is None:
             if len(self.publishers) >= _MOST_PUBLISHERS:
@@ -119,12 +123,12 @@ class Publications:
         self.publishers[publisher.id] = publisher
         return publisher
 
-    def take(self, publisher: Publisher, name: str) -> "publication.Publication":
+    def take(self, publisher: Publisher, name: str) -> "Publication":
         """Verify the file ``name`` as this publisher's list and keep it for the matching.
 
         CxError with the reason when the list is refused; nothing has changed then.
         """
-        with open(self._storage.path(name), "rb") as stream:
+        with open(self._storage.path(name), "rb") as stream, Loaded("cx.publication") as publication:
             header = publication.verify(stream, publisher.certificate)
             publication.check_observer(header, publisher.url, publisher.published_at, self._clock.unix())
         self._clock.published(header)

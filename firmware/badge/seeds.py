@@ -15,7 +15,8 @@ claiming the whole chain.
 
 import struct
 
-from cx import p256, seedcalc, seedreport
+from badge.loading import Loaded
+from cx import seedcalc
 from cx.compat import TYPE_CHECKING, const
 from cx.drbg import wipe
 from cx.generator import MAX_IDS, Generator
@@ -154,7 +155,8 @@ class Seeds:
                 descriptors.append((slot.type, slot.preseed, slot.private_key, slot.public_key))
                 slot.wipe()
             told = None if None in usages else usages
-            return seedreport.build(publisher_name, challenge, descriptors, told)  # type: ignore[arg-type]
+            with Loaded("cx.seedreport") as seedreport:
+                return seedreport.build(publisher_name, challenge, descriptors, told)
         finally:
             for descriptor in descriptors:
                 wipe(descriptor[1])
@@ -254,10 +256,11 @@ class Seeds:
         )
         preseed = self._randomness.secret(_PRESEED_LEN)
         entropy = self._randomness.secret(_KEY_DRAW_LEN)
-        private_key = p256.private_key(entropy)
+        with Loaded("cx.p256") as p256:
+            private_key = p256.private_key(entropy)
+            data[_PUBLIC_AT:_USED_AT] = p256.public_key(private_key)
         data[_PRESEED_AT:_KEY_AT] = preseed
         data[_KEY_AT:_PUBLIC_AT] = private_key
-        data[_PUBLIC_AT:_USED_AT] = p256.public_key(private_key)
         data[_USED_AT:] = b"\xff\xff"
         for secret in (preseed, entropy, private_key):
             wipe(secret)
@@ -265,7 +268,9 @@ class Seeds:
 
     def _use(self, slot: _Slot, position: int) -> None:
         preseed = slot.preseed
-        seed = seedcalc.seed_value(slot.type, preseed, p256.spki(slot.public_key))
+        with Loaded("cx.p256") as p256:
+            spki = p256.spki(slot.public_key)
+        seed = seedcalc.seed_value(slot.type, preseed, spki)
         wipe(preseed)
         generator = Generator(slot.type, seed)
         wipe(seed)

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cx import descriptor, risk, x509
+from cx import descriptor, levels, x509
 from cx.errors import CxError, FormatError
 from cx.extensions import decode_guidance
 from cxhost import asn1, extensions
@@ -102,7 +102,7 @@ def _notification(one: Any) -> dict[str, Any]:
     size = _SEED_BYTES.get(generator_type)
     return {
         "alertLevel": level,
-        "level": risk.level_name(level),
+        "level": levels.level_name(level),
         "generatorType": generator_type,
         "seeds": len(octets) // size if size else None,
         "bytes": len(octets),

@@ -3,7 +3,7 @@
 from binascii import hexlify, unhexlify
 
 import documents as d
-from cx import der, publication
+from cx import der, levels, publication
 from cx.errors import CxError, FormatError, RefusedError, SignatureError
 from support import VECTORS, raises, vector
 
@@ -99,8 +99,8 @@ def test_unknown_levels_and_types():
     header = verify(content)
     assert header.unknown_types == 1 and header.seeds == 2
     assert [seed[:2] for seed in read(content)] == [(9, 1), (-1, 2)]
-    assert publication.alert_level(9) == publication.alert_level(-1) == publication.UNKNOWN_ALERT
-    assert [publication.alert_level(level) for level in range(6)] == list(range(6))
+    assert levels.alert_level(9) == levels.alert_level(-1) == levels.UNKNOWN_ALERT
+    assert [levels.alert_level(level) for level in range(6)] == list(range(6))
 
 
 def test_seed_values_must_be_whole_seeds():

@@ -1,8 +1,8 @@
 """Minutes by distance against thresholds."""
 
-from cx import risk
+from cx import levels, risk
 from cx.contact import Contact
-from cx.publication import DIAGNOSED
+from cx.levels import DIAGNOSED
 from cx.risk import Thresholds, assess
 
 
@@ -40,7 +40,7 @@ def test_which_levels_alarm():
 
 
 def test_unknown_levels_have_the_name_of_an_unknown_alert():
-    assert [risk.level_name(level) for level in (0, 2, 5, 6, 99, -1)] == [
+    assert [levels.level_name(level) for level in (0, 2, 5, 6, 99, -1)] == [
         "no-alert",
         "expired",
         "diagnosed",

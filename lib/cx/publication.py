@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = b"\x2b\x06\x01\x04\x01\xce\x23\x03\x01"  # 1.3.6.1.4.1.10019.3.1
 
-NO_ALERT = const(0)
-DEBUG_ALERT = const(1)
-EXPIRED = const(2)
-UNKNOWN_ALERT = const(3)
-SYMPTOMATIC = const(4)
-DIAGNOSED = const(5)
 
 _SEED_BYTES = {1: 24, 2: 48}
 _MAX_URLS_BYTES = const(4096)
@@ -56,11 +50,6 @@ class Publication:
         self.chunk_hashes: list[bytearray] = []  # what ties the second pass to the first
         self.start = self.end = 0  # where the contents of the field notifications are in the stream
         self.extensions: dict[bytes, int] = {}  # where the parameters of ours begin
-
-
-def alert_level(level: int) -> int:
-    """Return ``level`` as an observer takes it: a level that it does not know is UNKNOWN_ALERT."""
-    return level if NO_ALERT <= level <= DIAGNOSED else UNKNOWN_ALERT
 
 
 def verify(stream: "Stream", certificate: "Buffer") -> Publication:
@@ -245,8 +234,8 @@ def clock_after(header: Publication, known: int) -> int:
 class Notifications:
     """The seeds of a verified publication, as an iterator of (alert level, generator type, seed bytes).
 
-    The level is the number in the document: see ``alert_level``. Notifications of an unknown type hold no
-    seeds that we could tell apart: they are passed over, and counted in ``header.unknown_types``.
+    The level is the number in the document: see ``cx.levels.alert_level``. Notifications of an unknown type
+    hold no seeds that we could tell apart: they are passed over, and counted in ``header.unknown_types``.
     ``position`` is where the next seed lies: save it with ``header.digest``, and give it to ``notifications``
     to go on there. ``usage`` is 4 bytes for each seed that was handed out last (``extensions.decode_usage``),
     empty when there are none.

@@ -7,7 +7,7 @@ Exposure Notification field tests at Fraunhofer IIS. A publisher's guidance repl
 """
 
 from cx.compat import TYPE_CHECKING, const
-from cx.publication import DEBUG_ALERT, EXPIRED, NO_ALERT, alert_level
+from cx.levels import is_alarming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +18,6 @@ NONE = const(0)
 LOW = const(1)
 HIGH = const(2)
 NAMES = ("none", "low", "high")
-
-LEVEL_NAMES = ("no-alert", "debug-alert", "expired", "unknown-alert", "symptomatic", "diagnosed")
 
 
 class Thresholds:
@@ -45,16 +43,6 @@ class Assessment:
         self.medium_s = medium_s
         self.far_s = far_s
         self.least_db = least_db
-
-
-def level_name(level: int) -> str:
-    """Return the name of an alert level; a level that nobody knows yet counts as unknown-alert."""
-    return LEVEL_NAMES[alert_level(level)]
-
-
-def is_alarming(level: int) -> bool:
-    """Tell whether a level may raise an alarm: all but no-alert, debug-alert and expired."""
-    return level not in (NO_ALERT, DEBUG_ALERT, EXPIRED)
 
 
 def assess(contacts: "Iterable[Contact]", level: int, thresholds: Thresholds) -> Assessment:
