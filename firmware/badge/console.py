@@ -75,8 +75,8 @@ class Console:
             return _json_frame(frame.REPLY, sequence, await self._carry_out(request, sequence))
         except (RequestError, CxError) as error:
             return _error_frame(sequence, type(error).__name__, str(error))
-        except MemoryError:
-            return _error_frame(sequence, "MemoryError", "the badge is out of memory for this")
+        except MemoryError as error:
+            return _error_frame(sequence, "MemoryError", "the badge is out of memory: " + str(error))
         except OSError as error:
             return _error_frame(
                 sequence, "OSError", "the badge's flash or radio failed, code %s" % error.errno
