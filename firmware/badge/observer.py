@@ -26,7 +26,7 @@ _VISITS = const(384)
 _SCANS = const(2)
 # So flash wears at most twice as fast as by a crowded day of 5 000, and a hall of 200 may empty at once.
 _RECORDS_A_DAY = const(8_640)
-_RECORDS_AT_ONCE = const(1_000)
+_RECORDS_AT_ONCE = const(800)
 _BRIEF_S = const(300)
 _MARK_S = const(3600)
 

@@ -35,6 +35,7 @@ class Life:
 
     def __init__(self, kind, hours):
         from badge.observer import Observer
+        from cx import profiles
 
         self.random = Randomness(5)
         self.kind = kind
@@ -43,8 +44,11 @@ class Life:
         parts.format_flash(self.nor)
         parts.mount(self.nor)
         self.badge = Parts(Nvs(None), LOG_BLOCKS, 16384)
-        self.observer = Observer(None, self.badge.log, self.badge.clock, self.random, 0)
+        self.observer = Observer(
+            None, self.badge.log, self.badge.clock, self.random, 0, profiles.profile("all-day")
+        )
         self.next = 0
+        self.scans = 0
         self.people = []
         self.met = []
         self.sprayed = 0
@@ -73,6 +77,7 @@ class Life:
         for number, rssi_dbm in heard:
             self.observer.heard(contact_id(number), rssi_dbm + self.random.between(-4, 0))
         self.observer.end_scan()
+        self.scans += 1
 
     def day(self, number):
         per_day = {"quiet": 0, "crowded": 5000}.get(self.kind, 500)

@@ -42,6 +42,7 @@ def main(arguments):
 
     import bluetooth
     import esp32
+    import machine
 
     from badge.advertiser import Advertiser
     from badge.clock import Clock
@@ -53,7 +54,7 @@ def main(arguments):
 
     storage = Storage(scratch + "/data")
     nvs = esp32.NVS("cx")
-    clock = Clock(storage, nvs)
+    clock = Clock(storage, nvs, machine.RTC(), 14 * 86400)
     radio = Radio(bluetooth.BLE())
     randomness = Randomness(storage, radio)
     seeds = Seeds(storage, nvs, clock, randomness, 14)

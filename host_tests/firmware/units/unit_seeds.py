@@ -51,6 +51,9 @@ class Flash:
     def path(self, name):
         return name
 
+    def names(self, folder):
+        return [name[len(folder) + 1 :] for name in self.files if name.startswith(folder + "/")]
+
     def exists(self, name):
         return name in self.files
 
