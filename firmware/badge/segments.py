@@ -10,6 +10,7 @@ closed, so a power cut leaves no half batch; the CRC is for flash that fails.
 import binascii
 import os
 import struct
+from array import array
 
 from cx.compat import TYPE_CHECKING, const
 from cx.contact import RECORD_LEN
@@ -45,11 +46,12 @@ class Segments:
         for name in storage.names(FOLDER):
             if name.isdigit():
                 self.numbers.append(int(name))
-        self._sizes = [self._size_on_flash(number) for number in self.numbers]
+        # Arrays and not lists: they grow for weeks, a few bytes a day.
+        self._sizes = array("I", [self._size_on_flash(number) for number in self.numbers])
         self._damaged_to: "dict[int, int]" = {}  # number: where the last damage that was counted begins
         self.damaged = 0
         # Records of each segment, known once it was read
-        self._counts = [0] * len(self.numbers)
+        self._counts = array("I", bytes(4 * len(self.numbers)))
         if self.numbers and not self._is_whole(self.numbers[-1]):
             self._begin()
 
@@ -89,10 +91,12 @@ class Segments:
     def drop_first(self) -> int:
         """Remove the oldest segment; return the records that were in it, as far as they were counted."""
         number = self.numbers.pop(0)
-        self._sizes.pop(0)
+        self._sizes = self._sizes[1:]
         self._damaged_to.pop(number, None)
         self._storage.remove(FOLDER + "/%06d" % number)
-        return self._counts.pop(0)
+        count = self._counts[0]
+        self._counts = self._counts[1:]
+        return count
 
     def batches(self, number: int, at: int = 0) -> "Generator[tuple[int, memoryview], None, None]":
         """Yield (where the next batch begins, records) of each good batch from byte ``at`` on.

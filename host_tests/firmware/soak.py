@@ -2,7 +2,7 @@
 
 ``python soak.py --days 14`` runs on the simulated board, with fourteen people always near (about 2 000
 contacts a day) and a tick counter that wraps. It prints one line for each day, and exits with 1 if the last
-day's free memory differs from the first's by more than 1 KiB, if anything was lost, or if the badge restarted.
+day's free memory differs from the first's by more than 1 KiB, if anything was lost or the badge restarted.
 """
 
 from __future__ import annotations
