@@ -35,6 +35,9 @@ class Loaded:
         gc.threshold(_THRESHOLD)
         try:
             __import__(self._name)
+        except MemoryError:
+            self._forget_new()
+            raise
         finally:
             gc.threshold(-1)
         return sys.modules[self._name]
@@ -45,6 +48,9 @@ class Loaded:
         _error: "BaseException | None",
         _trace: "TracebackType | None",
     ) -> None:
+        self._forget_new()
+
+    def _forget_new(self) -> None:
         for name in list(sys.modules):
             if name not in self._before:
                 _forget(sys.modules.pop(name), name)

@@ -23,6 +23,7 @@ CORE = {
     "typing",
 }
 MICROPYTHON = {
+    "array",
     "asyncio",
     "binascii",
     "bluetooth",
