@@ -10,7 +10,6 @@ boot, and a boot without a date has its bounds from its neighbours.
 import struct
 import time
 
-from badge.loading import Loaded
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from machine import RTC
 
     from badge.storage import Storage
-    from cx.publication import Publication
 
 _FILE = "clock"
 _DAY_S = const(86400)
@@ -186,15 +184,12 @@ class Clock:
         self._rtc.datetime(_rtc_fields(now))
         self._save()
 
-    def published(self, header: "Publication") -> None:
-        """Take the date of a verified publication as a lower bound for a clock that is not set.
+    def learn_bound(self, bound: int) -> None:
+        """Take a lower bound of the date for a clock that is not set; it never deletes anything.
 
-        The bound moves by 30 days at most, and never deletes anything.
+        ``bound``: what ``cx.publication.clock_after`` makes of a verified publication and ``not_before()``.
         """
-        known = self.not_before()
-        with Loaded("cx.publication") as publication:
-            bound = publication.clock_after(header, known)
-        if not self.is_known() and bound > known:
+        if not self.is_known() and bound > self.not_before():
             self._learn(_NOT_BEFORE, bound - self.life_s())
             self._save()
 

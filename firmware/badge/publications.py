@@ -131,8 +131,7 @@ class Publications:
         with open(self._storage.path(name), "rb") as stream, Loaded("cx.publication") as publication:
             header = publication.verify(stream, publisher.certificate)
             publication.check_observer(header, publisher.url, publisher.published_at, self._clock.unix())
-            # Inside the block: the header keeps its module alive, and a second copy would not fit.
-            self._clock.published(header)
+            self._clock.learn_bound(publication.clock_after(header, self._clock.not_before()))
         self._storage.rename(name, self._list(publisher))
         publisher.state["pending"] = True
         publisher.state["taken_at"] = self._clock.unix()
