@@ -51,17 +51,28 @@ def worker(directory: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def lived(directory: Path, seconds: float) -> list[list[str]]:
-    """Let a worker run, kill it, and return what it acknowledged."""
+def lived(directory: Path, operations: int, moment: float) -> list[list[str]]:
+    """Let a worker do so many operations, kill it in the next one, and return what it acknowledged.
+
+    ``moment``: when in that operation, as a part of the time that the one before took; so that a slow
+    computer is killed in its work as a quick one is.
+    """
     with worker(directory) as process:
-        assert process.stdout is not None
+        assert process.stdout is not None and process.stderr is not None
         first = process.stdout.readline()
         assert first == "ready\n", process.communicate()[1]
-        time.sleep(seconds)
+        lines = []
+        took = 0.0
+        for _ in range(operations):
+            start = time.monotonic()
+            lines.append(process.stdout.readline())
+            took = time.monotonic() - start
+        time.sleep(took * moment)
         process.kill()
-        rest, errors = process.communicate()
+        lines += process.stdout.readlines()
+        errors = process.stderr.read()
     assert errors == ""
-    return [line.split() for line in rest.splitlines(keepends=True) if line.endswith("\n")]
+    return [line.split() for line in lines if line.endswith("\n")]
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
@@ -71,8 +82,8 @@ def test_killed_at_random_moments(publisher):
     publisher.close()
     accepted: dict[str, bytes] = {}
     newest = operations = lives = 0
-    while operations < OPERATIONS or lives < 4:
-        done = lived(directory, draw.uniform(0.1, 0.7))
+    while operations < OPERATIONS:
+        done = lived(directory, draw.randint(3, 20), draw.random())
         lives += 1
         operations += len(done)
         accepted |= {line[1]: bytes.fromhex(line[2]) for line in done if line[0] == "accepted"}
