@@ -111,7 +111,11 @@ def _stage(directory: Path, out: Console, seed: int) -> Iterator[Stage]:
     with (
         Simulation(directory / "badges", seed=seed, start=START) as sim,
         Publisher.create(
-            directory / "publisher", "Ruritania Health Service", url, clock=lambda: sim.now
+            directory / "publisher",
+            "Ruritania Health Service",
+            url,
+            clock=lambda: sim.now,
+            fewest_new_seeds=1,  # no decoys: what is counted here is what was reported
         ) as publisher,
         serve(publisher, tls, listener),
         httpx.Client(verify=trusted, timeout=30) as client,

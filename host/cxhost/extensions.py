@@ -67,7 +67,7 @@ def decode_usage(octets: bytes) -> Usage | None:
     return pair if len(octets) == 4 and is_usage(*pair) else None
 
 
-def _parameters(extensions: Any, kind: str) -> bytes | None:
+def parameters_of(extensions: Any, kind: str) -> bytes | None:
     """Return the parameters of the one extension of this kind; None when there is none, or more than one."""
     if not extensions.native:
         return None
@@ -82,7 +82,7 @@ def report_usages(extensions: Any, seeds: int) -> list[Usage | None]:
     should be is taken as absent: no report is refused for it.
     """
     unknown: list[Usage | None] = [None] * seeds
-    parameters = _parameters(extensions, USAGE)
+    parameters = parameters_of(extensions, USAGE)
     if parameters is None:
         return unknown
     try:

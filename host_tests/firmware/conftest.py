@@ -74,7 +74,9 @@ def make_publisher(tmp_path, simulation):
 
     def make(name: str = "Ruritania Health Service", host: str = "health.example") -> Publisher:
         folder = tmp_path / f"publisher{len(made)}"
-        publisher = Publisher.create(folder, name, f"https://{host}/cx.json", clock=lambda: simulation.now)
+        publisher = Publisher.create(
+            folder, name, f"https://{host}/cx.json", clock=lambda: simulation.now, fewest_new_seeds=1
+        )
         made.append(publisher)
         return publisher
 

@@ -14,11 +14,19 @@ from cxhost.publisher import codes
 from cxhost.publisher.database import Claim, Code, Entry, Seed, transact
 from cxhost.publisher.levels import level_label
 from cxhost.publisher.settings import Settings
+from cxhost.publisher.topology import read_zones
 from cxhost.reports import Reason, ReportedSeed, ReportRefused, verify_report
 
 
 class UnknownCodeError(Exception):
     """A code that this publisher did not issue, or no longer knows."""
+
+
+class UnknownZoneError(Exception):
+    """A zone that is neither in the upstream set nor a peer's; the message names those that are."""
+
+
+_MAX_DETAIL = 200
 
 
 @dataclass(frozen=True)
@@ -68,18 +76,21 @@ class Cases:
         self._settings = settings
         self._clock = clock
 
-    def issue(self, level: int, valid_for: timedelta, operator: str) -> str:
-        """Store a fresh code and return it; it is not kept in clear and cannot be shown again."""
+    def issue(self, level: int, valid_for: timedelta, operator: str, zone: str = "") -> str:
+        """Store a fresh code and return it; it is not kept in clear and cannot be shown again.
+
+        ``zone``: that of the case, else this publisher's; ``UnknownZoneError``.
+        """
         now = self._clock()
         text = codes.new_code()
-        code = Code(
-            lookup=codes.lookup(self._key, text),
-            level=int(level),
-            zone=self._settings.url,
-            issued_at=now,
-            expires_at=now + valid_for,
-        )
         with Session(self._engine) as session, session.begin():
+            code = Code(
+                lookup=codes.lookup(self._key, text),
+                level=int(level),
+                zone=self._checked(session, zone or self._settings.url),
+                issued_at=now,
+                expires_at=now + valid_for,
+            )
             session.add(code)
             session.flush()
             self._note(session, operator, "issue", level_label(level), code)
@@ -99,6 +110,19 @@ class Cases:
             change = f"{level_label(code.level)} to {level_label(level)}"
             code.level = int(level)
             self._note(session, operator, "level", change, code)
+
+    def set_zone(self, typed: str, zone: str, operator: str) -> None:
+        """Move the case of this code to another zone; ``UnknownCodeError``, ``UnknownZoneError``."""
+        with Session(self._engine) as session, session.begin():
+            code = self._known(session, typed)
+            code.zone = self._checked(session, zone)
+            self._note(session, operator, "zone", f"to {zone}"[:_MAX_DETAIL], code)
+
+    def _checked(self, session: Session, zone: str) -> str:
+        zones = read_zones(session, self._settings).every
+        if zone not in zones:
+            raise UnknownZoneError(f"zone: must be one of {', '.join(zones)}")
+        return zone
 
     def audit(self, newest: int) -> list[AuditEntry]:
         """Return the ``newest`` entries of the audit log, the latest first."""

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cxhost.publisher import server
 from cxhost.publisher.backup import back_up
+from cxhost.publisher.drawing import draw
 from cxhost.publisher.levels import AlertLevel, level_label
 from cxhost.publisher.logs import log_to_stderr
 from cxhost.publisher.operators import OperatorError
@@ -133,6 +134,7 @@ def code(
     level: Level = AlertLevel.DIAGNOSED.label,
     hours: Annotated[int | None, typer.Option(min=1, help="How long it can be used; 24 unless set.")] = None,
     count: Annotated[int, typer.Option(min=1, max=10_000, help="How many codes to issue.")] = 1,
+    zone: Annotated[str, typer.Option(help="The case's zone, see `topology`; this publisher's own.")] = "",
     as_json: Json = False,
 ) -> None:
     """Issue confirmation codes, each for one person. They are shown once and cannot be looked up again.
@@ -142,7 +144,7 @@ def code(
     with _opened(directory) as publisher:
         chosen = _level(level)
         life = None if hours is None else timedelta(hours=hours)
-        codes = [publisher.issue_code(chosen, life, _operator()) for _ in range(count)]
+        codes = [publisher.issue_code(chosen, life, _operator(), zone) for _ in range(count)]
     _print(as_json, {"codes": codes, "level": chosen.label}, lambda: typer.echo("\n".join(codes)))
 
 
@@ -163,6 +165,42 @@ def level(
         chosen = _level(new_level)
         publisher.set_level(typed or typer.prompt("Code"), chosen, _operator())
     _print(as_json, {"level": chosen.label}, lambda: typer.echo(f"The case is {chosen.label} now."))
+
+
+@app.command()
+def zone(
+    directory: Directory,
+    new_zone: Annotated[str, typer.Argument(help="A publisher's URL, see `topology`.", metavar="ZONE")],
+    typed: Annotated[
+        str | None, typer.Argument(help="The code; asked for if not given.", metavar="[CODE]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Move the case that a code opened to another zone, for one who travelled; seen after the next `publish`.
+
+    Example: cxbadge publisher zone ruritania https://world.example/cx.json 7K3M-9QXT-2HVD
+    """
+    with _opened(directory) as publisher:
+        publisher.set_zone(typed or typer.prompt("Code"), new_zone, _operator())
+    _print(as_json, {"zone": new_zone}, lambda: typer.echo(f"The case belongs to {new_zone} now."))
+
+
+@app.command()
+def topology(
+    directory: Directory,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Fetch all descriptors and lists first.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Draw the tree of publishers, and how old each list is that is taken from them.
+
+    Example: cxbadge publisher topology ruritania --fetch
+    """
+    with _opened(directory) as publisher:
+        if fetch:
+            publisher.refresh(everything=True)
+        zones, members, now = publisher.zones(), publisher.topology(), publisher.now()
+    values = {**asdict(zones), "members": [asdict(one) for one in members]}
+    _print(as_json, values, lambda: Console(soft_wrap=True).print(draw(publisher.url, members, now)))
 
 
 @app.command()

@@ -29,7 +29,7 @@ T = TypeVar("T")
 _BUSY_TIMEOUT_S = 30
 _ATTEMPTS = 4
 # The newest file of migrations/versions.
-VERSION = "0003"
+VERSION = "0004"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -71,6 +71,7 @@ class Code(Base):
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    is_decoy: Mapped[bool] = mapped_column(default=False)
 
 
 class Seed(Base):
@@ -98,6 +99,66 @@ class Claim(Base):
     code_id: Mapped[int] = mapped_column(ForeignKey("codes.id"), primary_key=True)
     seed_id: Mapped[int] = mapped_column(ForeignKey("seeds.id"), primary_key=True, index=True)
     reported_at: Mapped[datetime]
+
+
+class Member(Base):
+    """Another publisher as its descriptor tells of it. ``relation``: upstream, below or peer.
+
+    ``parent``: the publisher that names this one, and ``place`` the order in which they were found. One that
+    is not ``is_active`` is no longer named by anybody.
+    """
+
+    __tablename__ = "members"
+
+    url: Mapped[str] = mapped_column(String(2000), primary_key=True)
+    relation: Mapped[str] = mapped_column(String(10))
+    parent: Mapped[str] = mapped_column(String(2000))
+    place: Mapped[int]
+    is_active: Mapped[bool]
+    descriptor: Mapped[str | None]
+    fetched_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(String(300))
+
+
+class Feed(Base):
+    """Another publisher's publication for one zone, as it was taken last. ``links``: its updateURLs, JSON."""
+
+    __tablename__ = "feeds"
+    __table_args__ = (UniqueConstraint("member_url", "zone", name="one_feed"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_url: Mapped[str] = mapped_column(String(1000))
+    zone: Mapped[str] = mapped_column(String(1000))
+    url: Mapped[str] = mapped_column(String(2000))
+    is_active: Mapped[bool]
+    links: Mapped[str] = mapped_column(default="[]")
+    published_at: Mapped[datetime | None]
+    fetch_at: Mapped[datetime | None]
+    valid_until: Mapped[datetime | None]
+    taken_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(String(300))
+
+
+class Relayed(Base):
+    """A seed that another publisher lists, with the level that it gives.
+
+    Of a generator type that is not known here, all that one notification holds: ``value`` is the SHA-256 of
+    ``content`` then.
+    """
+
+    __tablename__ = "relayed"
+    __table_args__ = (UniqueConstraint("feed_id", "value", "generator_type", name="once_in_feed"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    feed_id: Mapped[int] = mapped_column(ForeignKey("feeds.id"))
+    generator_type: Mapped[int]
+    value: Mapped[bytes] = mapped_column(LargeBinary(48), index=True)
+    content: Mapped[bytes | None]
+    usage: Mapped[bytes | None] = mapped_column(LargeBinary(4))
+    level: Mapped[int]
+    received_at: Mapped[datetime]
+    published_level: Mapped[int | None]
+    changed_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 class Entry(Base):

@@ -7,31 +7,34 @@ publish.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, delete, func, or_, select, update
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from cxhost.asn1 import PUBLICATION_OID
-from cxhost.publisher.database import Claim, Code, Edition, Seed, transact
+from cxhost.publisher import decoys, lists
+from cxhost.publisher.database import Edition, transact
 from cxhost.publisher.files import write_atomic
-from cxhost.publisher.levels import AlertLevel
-from cxhost.publisher.publication import Groups, Listing, cut_offs, encode, group, partial_name, update_names
+from cxhost.publisher.publication import Groups, Listing, cut_offs, encode, partial_name, update_names
 from cxhost.publisher.settings import Settings
 from cxhost.publisher.signing import Signer
+from cxhost.publisher.topology import read_zones
 
 _log = logging.getLogger(__name__)
 FULL = "pub/full"
 OWN = "pub/own"
+DESCRIPTOR = "cx.json"
 PARTIAL = re.compile(r"[0-9]{10}")
-# Expiry is told by partial files for a day; a case set to expired by hand may be taken back for as long.
-_REMEMBER_EXPIRED = timedelta(days=3)
+ZONE_FILE = re.compile(r"zone-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,40 @@ class Published:
         return next(iter(self.files))
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What is in an edition: all seeds, by cut-off those that changed since, and those reported by zone."""
+
+    published_at: datetime
+    listed: Groups
+    changes: dict[datetime, Groups]
+    by_zone: dict[str, Groups]
+
+
+def zone_path(settings: Settings, zone: str) -> str:
+    """Return where the publication for other publishers is that holds the cases of ``zone``."""
+    if zone == settings.url:
+        return OWN
+    return f"pub/zone-{hashlib.sha256(zone.encode()).hexdigest()[:32]}"
+
+
+def descriptor(settings: Settings, certificate_pem: bytes, zones: Sequence[str]) -> bytes:
+    """Return the publisher's descriptor (CX, section "Publisher descriptor") as it is served."""
+    members: dict[str, Any] = {
+        "url": settings.url,
+        "cert": certificate_pem.decode("ascii"),
+        "name": settings.name,
+        "report": settings.link("report"),
+        "pub": settings.link(FULL),
+        "pubs": [{"zone": zone, "url": settings.link(zone_path(settings, zone))} for zone in zones],
+    }
+    if settings.upstream:
+        members["upstream"] = settings.upstream
+    if settings.downstream:
+        members["downstream"] = list(settings.downstream)
+    return (json.dumps(members, indent=2, ensure_ascii=False) + "\n").encode()
+
+
 class Editions:
     """Turns what is in the database into signed files under ``folder``."""
 
@@ -60,12 +97,14 @@ class Editions:
         settings: Settings,
         clock: Callable[[], datetime],
         folder: Path,
+        certificate_pem: bytes,
     ) -> None:
         self._engine = engine
         self._signer = signer
         self._settings = settings
         self._clock = clock
         self._folder = folder
+        self._certificate_pem = certificate_pem
 
     def publish(self) -> Published:
         """Sign and write a new edition of every file; return it. Stopped anywhere, it loses nothing."""
@@ -82,7 +121,7 @@ class Editions:
         content = transact(self._engine, lambda session: self._collect(session, only_if_due))
         if content is None:
             return None
-        published_at, groups, changes = content
+        published_at, groups = content.published_at, content.listed
         edition = Published(
             published_at=published_at,
             next_update_not_before=self._earliest(published_at),
@@ -92,29 +131,37 @@ class Editions:
         links = [self._settings.link(f"pub/{name}") for name in update_names(published_at)]
         documents = {
             FULL: self._sign(edition, groups, update_urls=links),
-            OWN: self._sign(edition, groups, aggregated=False, update_urls=[self._settings.link(OWN)]),
         }
-        for cut_off, changed in changes.items():
+        for cut_off, changed in content.changes.items():
             document = self._sign(edition, changed, update_urls=links, excludes_published_before=cut_off)
             documents[f"pub/{partial_name(cut_off)}"] = document
-        self._write(edition, documents)
+        for zone, reported in content.by_zone.items():
+            name = zone_path(self._settings, zone)
+            document = self._sign(
+                edition, reported, zone=zone, aggregated=False, update_urls=[self._settings.link(name)]
+            )
+            documents[name] = document
+        self._write(edition, documents, list(content.by_zone))
         edition.files.update({self._folder / name: len(document) for name, document in documents.items()})
         _log.info("published", extra={"fields": {"at": published_at, "seeds": sum(edition.counts.values())}})
         return edition
 
-    def _collect(
-        self, session: Session, only_if_due: bool
-    ) -> tuple[datetime, Groups, dict[datetime, Groups]] | None:
-        """Fix an edition's time and what is in it: all seeds, and by cut-off those that changed since."""
+    def _collect(self, session: Session, only_if_due: bool) -> _Content | None:
+        """Fix an edition's time and what is in it."""
         row = session.get_one(Edition, 1, with_for_update=True)
         last = row.published_at
         if only_if_due and last is not None and self._clock() < self._earliest(last):
             return None
         published_at = self._next_time(row)
-        _record_changes(session, published_at, published_at - self._settings.keep)
-        changes = {cut_off: _changed(session, cut_off) for cut_off in cut_offs(published_at)}
-        _forget(session, published_at - _REMEMBER_EXPIRED)
-        return published_at, _listed(session), changes
+        oldest = published_at - self._settings.keep
+        zones = read_zones(session, self._settings)
+        fewest = self._settings.fewest_new_seeds
+        decoys.fill_up(session, self._settings.url, zones.above, last, published_at, fewest)
+        lists.record_changes(session, published_at, oldest, zones.above)
+        changes = {cut_off: lists.changed(session, cut_off) for cut_off in cut_offs(published_at)}
+        lists.forget(session, published_at, oldest)
+        by_zone = {zone: lists.of_zone(session, zone, oldest) for zone in zones.every}
+        return _Content(published_at, lists.listed(session), changes, by_zone)
 
     def last(self) -> tuple[datetime | None, datetime | None]:
         """Return ``publishedAt`` and ``nextUpdateNotAfter`` of the newest edition, None before the first."""
@@ -138,8 +185,10 @@ class Editions:
         return now
 
     def _sign(self, edition: Published, groups: Groups, **different: Any) -> bytes:
+        is_for_badges = different.get("aggregated", True)
         listing = Listing(
-            zone=self._settings.url,
+            zone=different.pop("zone", self._settings.url),
+            guidance=self._settings.guidance if is_for_badges else None,
             published_at=edition.published_at,
             next_update_not_before=edition.next_update_not_before,
             next_update_not_after=edition.next_update_not_after,
@@ -148,78 +197,27 @@ class Editions:
         )
         return self._signer.sign(encode(listing), PUBLICATION_OID)
 
-    def _write(self, edition: Published, documents: dict[str, bytes]) -> None:
-        """Write the files and delete older partial ones, unless a later edition exists and holds all this."""
+    def _write(self, edition: Published, documents: dict[str, bytes], zones: list[str]) -> None:
+        """Write the files and delete older ones, unless a later edition exists and holds all this.
+
+        The descriptor is written, too, if it has changed: it tells where the list for each of ``zones`` is.
+        """
+        text = descriptor(self._settings, self._certificate_pem, zones)
         with Session(self._engine) as session, session.begin():
             row = session.get_one(Edition, 1, with_for_update=True)
             if row.published_at == edition.published_at:
                 for name, document in documents.items():
                     write_atomic(self._folder / name, document)
+                path = self._folder / DESCRIPTOR
+                if not path.exists() or path.read_bytes() != text:
+                    write_atomic(path, text)
                 _tidy((self._folder / FULL).parent, documents)
 
 
 def _tidy(folder: Path, documents: dict[str, bytes]) -> None:
     """Delete old partial files, and what a process that was killed left half-written."""
     for path in folder.iterdir():
-        is_old = PARTIAL.fullmatch(path.name) and f"pub/{path.name}" not in documents
+        is_ours = PARTIAL.fullmatch(path.name) or ZONE_FILE.fullmatch(path.name)
+        is_old = is_ours and f"pub/{path.name}" not in documents
         if is_old or path.name.startswith("."):
             path.unlink(missing_ok=True)
-
-
-def _record_changes(session: Session, now: datetime, oldest: datetime) -> None:
-    """Note on each seed the level that this edition gives it. Reported at ``oldest`` or before: expired."""
-    expired = int(AlertLevel.EXPIRED)
-    session.execute(
-        update(Seed)
-        .where(Seed.reported_at <= oldest, Seed.published_level.is_distinct_from(expired))
-        .values(published_level=expired, changed_at=now)
-    )
-    level = select(Code.level).where(Code.id == Seed.code_id).scalar_subquery()
-    session.execute(
-        update(Seed)
-        .where(Seed.reported_at > oldest, Seed.published_level.is_distinct_from(level))
-        .values(published_level=level, changed_at=now)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _listed(session: Session) -> Groups:
-    """Return every seed of a full publication: all that have a level, but not those that have expired."""
-    return _grouped(session, Seed.published_level != int(AlertLevel.EXPIRED))
-
-
-def _changed(session: Session, cut_off: datetime) -> Groups:
-    """Return every seed whose level changed at ``cut_off`` or later, those that expired included."""
-    return _grouped(session, Seed.changed_at >= cut_off)
-
-
-def _grouped(session: Session, condition: ColumnElement[bool]) -> Groups:
-    rows = session.execute(
-        select(Seed.published_level, Seed.generator_type, Seed.value, Seed.usage).where(condition)
-    )
-    return group(
-        (level, generator_type, value, usage)
-        for level, generator_type, value, usage in rows
-        if level is not None
-    )
-
-
-def _forget(session: Session, before: datetime) -> None:
-    """Delete what nobody needs to be told any more: seeds that expired before, and who claimed them."""
-    gone = select(Seed.id).where(
-        Seed.published_level == int(AlertLevel.EXPIRED), Seed.changed_at < before, Seed.reported_at < before
-    )
-    session.execute(delete(Claim).where(Claim.seed_id.in_(gone)))
-    session.execute(delete(Seed).where(Seed.id.in_(gone)).execution_options(synchronize_session=False))
-
-
-def waiting(session: Session) -> int:
-    """Return how many seeds the next edition adds or changes, expiry left aside."""
-    query = (
-        select(func.count())
-        .select_from(Seed)
-        .join(Code, Code.id == Seed.code_id)
-        .where(or_(Seed.published_level.is_(None), Seed.published_level != Code.level))
-        .where(Seed.published_level.is_distinct_from(int(AlertLevel.EXPIRED)))
-    )
-    return session.scalar(query) or 0

@@ -5,7 +5,7 @@ Every value goes through ``html.escape``. Plain forms with labels, so that keybo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from cxhost.publisher.levels import AlertLevel
@@ -84,24 +84,38 @@ def login_form(base: str) -> str:
     return _form(f"{base}/login", "Log in", field, "Log in")
 
 
-def staff_forms(base: str, hours: int) -> str:
-    """Return all that an operator can do. ``hours``: how long a code is valid unless chosen otherwise."""
+def _zone_field(name: str, zones: Sequence[str]) -> str:
+    """Return the choice of a zone; nothing where there is none."""
+    if len(zones) < 2:
+        return ""
+    choices = "".join(f"<option>{escape(zone)}</option>" for zone in zones)
+    return f'<label for="{name}">Zone</label><select id="{name}" name="zone">{choices}</select>'
+
+
+def staff_forms(base: str, hours: int, zones: Sequence[str]) -> str:
+    """Return all that an operator can do. ``hours``: how long a code is valid unless chosen otherwise.
+
+    ``zones``: those that a case can have, the usual one first.
+    """
     issue = (
         f'<label for="level">Level</label><select id="level" name="level">{_levels(_ISSUED)}</select>'
         '<label for="hours">Valid for hours</label>'
         f'<input id="hours" name="hours" type="number" min="1" max="720" value="{hours}" required>'
         '<label for="count">How many</label>'
         '<input id="count" name="count" type="number" min="1" max="100" value="1" required>'
+        f"{_zone_field('zone', zones)}"
     )
     change = (
         f'{_code_field("change-code")}<label for="new-level">New level</label>'
         f'<select id="new-level" name="level">{_levels(_CHANGED)}</select>'
     )
+    move = _code_field("zone-code") + _zone_field("new-zone", zones)
     return "\n".join(
         [
             _form(f"{base}/issue", "Issue codes", issue, "Issue"),
             _form(f"{base}/lookup", "Look a code up", _code_field("lookup-code"), "Look up"),
             _form(f"{base}/level", "Change or withdraw a case", change, "Change"),
+            *([_form(f"{base}/zone", "Move a case to another zone", move, "Move")] if len(zones) > 1 else []),
             _form(f"{base}/logout", "Leave", "", "Log out"),
         ]
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from cxhost import asn1, extensions
 
-# (alert level, generator type) to seeds, each with its usage in front: 28 or 52 bytes.
+# (alert level, generator type) to seeds, each with its usage in front: 28 or 52 bytes. Of a type that is not
+# in KNOWN_TYPES: whole runs of seeds as another publisher sent them, each with four zeros in front.
 Groups = dict[tuple[int, int], list[bytes]]
+KNOWN_TYPES = {1: 24, 2: 48}  # generator type to the bytes of a seed
 _USAGE_BYTES = 4
 _UNKNOWN_USAGE = bytes(_USAGE_BYTES)
 
@@ -28,6 +31,7 @@ class Listing:
     update_urls: Sequence[str]
     aggregated: bool = True
     excludes_published_before: datetime | None = None
+    guidance: Mapping[str, Any] | None = None
 
 
 def cut_offs(published_at: datetime) -> list[datetime]:
@@ -85,8 +89,14 @@ def encode(listing: Listing) -> bytes:
     if listing.excludes_published_before is not None:
         values["excludes_published_before"] = listing.excludes_published_before
     usages = [
-        [extensions.decode_usage(seed[:_USAGE_BYTES]) for seed in seeds] for seeds in listing.groups.values()
+        [extensions.decode_usage(seed[:_USAGE_BYTES]) for seed in seeds]
+        if generator_type in KNOWN_TYPES
+        else []
+        for (_, generator_type), seeds in listing.groups.items()
     ]
+    added = [listing.guidance] if listing.guidance else []
     if any(usage for notification in usages for usage in notification):
-        values["extensions"] = [extensions.usage_extension(usages)]
+        added.append(extensions.usage_extension(usages))
+    if added:
+        values["extensions"] = added
     return asn1.PublicationData(values).dump()

@@ -1,10 +1,13 @@
-"""Publishing on time, news or not: a badge that finds an old list cannot know whether it missed something."""
+"""Publishing on time, news or not: a badge that finds an old list cannot know whether it missed something.
+
+Other publishers' lists are fetched on a thread of their own, so that a slow one does not keep ours waiting.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,31 +15,37 @@ from sqlalchemy.exc import SQLAlchemyError
 from cxhost.publisher.service import Publisher
 
 _CHECK_EVERY_S = 5.0
+_FETCH_STOP_S = 10.0
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
 def scheduled(publisher: Publisher, check_every_s: float = _CHECK_EVERY_S) -> Iterator[None]:
-    """Publish whenever an edition is due while the ``with`` block runs, on a thread of its own.
+    """Publish and fetch whenever it is due while the ``with`` block runs, on threads of their own.
 
     Several servers may do this on one database: only one of them makes each edition. What fails is logged and
     tried again.
     """
     stop = threading.Event()
 
-    def work() -> None:
+    def repeat(work: Callable[[], object], failed: str) -> None:
         while True:
             try:
-                publisher.publish_if_due()
+                work()
             except (SQLAlchemyError, OSError) as error:
-                _log.error("publishing failed", extra={"fields": {"error": type(error).__name__}})
+                _log.error(failed, extra={"fields": {"error": type(error).__name__}})
             if stop.wait(check_every_s):
                 return
 
-    thread = threading.Thread(target=work, name="publisher-schedule", daemon=True)
-    thread.start()
+    works = [(publisher.publish_if_due, "publishing failed"), (publisher.refresh, "fetching failed")]
+    threads = [
+        threading.Thread(target=repeat, args=work, name=work[1].split()[0], daemon=True) for work in works
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        threads[0].join()
+        threads[1].join(_FETCH_STOP_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
 from collections.abc import Callable
@@ -15,17 +14,25 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from cxhost.publisher import database, editions, settings, signing
-from cxhost.publisher.cases import AcceptedReport, AuditEntry, Cases, CodeState, UnknownCodeError
-from cxhost.publisher.database import Code, Seed
+from cxhost.publisher import database, editions, lists, settings, signing
+from cxhost.publisher.cases import (
+    AcceptedReport,
+    AuditEntry,
+    Cases,
+    CodeState,
+    UnknownCodeError,
+    UnknownZoneError,
+)
+from cxhost.publisher.database import Code, Relayed, Seed
 from cxhost.publisher.editions import Editions, Published
+from cxhost.publisher.feeds import Feeds, MemberState
 from cxhost.publisher.files import write_atomic
 from cxhost.publisher.levels import AlertLevel
 from cxhost.publisher.operators import Operators
 from cxhost.publisher.settings import Settings, SettingsError
+from cxhost.publisher.topology import Zones, read_zones
 
 KEY_FILE, CERTIFICATE_FILE, CODE_KEY_FILE = "key.pem", "cert.pem", "code.key"
-DESCRIPTOR_FILE = "cx.json"
 LOCAL_OPERATOR = "local"
 _PUBLIC = "public"
 _CODE_KEY_LEN = 32
@@ -54,18 +61,6 @@ def _empty(directory: Path) -> None:
             path.unlink()
 
 
-def descriptor(settings: Settings, certificate_pem: bytes) -> dict[str, Any]:
-    """Return the publisher's descriptor (CX, section "Publisher descriptor")."""
-    return {
-        "url": settings.url,
-        "cert": certificate_pem.decode("ascii"),
-        "name": settings.name,
-        "report": settings.link("report"),
-        "pub": settings.link(editions.FULL),
-        "pubs": [{"zone": settings.url, "url": settings.link(editions.OWN)}],
-    }
-
-
 class Publisher:
     """One health authority's publisher. For several threads; close it, or use it as a context manager.
 
@@ -85,7 +80,8 @@ class Publisher:
         secret = (directory / CODE_KEY_FILE).read_bytes()
         self._cases = Cases(engine, secret, settings, clock)
         self.operators = Operators(engine, secret, clock)
-        self._editions = Editions(engine, signer, settings, clock, self.public)
+        self._editions = Editions(engine, signer, settings, clock, self.public, self.certificate_pem)
+        self._feeds = Feeds(engine, settings, clock, directory)
 
     @classmethod
     def create(
@@ -133,8 +129,8 @@ class Publisher:
         write_atomic(directory / KEY_FILE, signing.key_pem(key), 0o600)
         write_atomic(directory / CODE_KEY_FILE, secrets.token_bytes(_CODE_KEY_LEN), 0o600)
         write_atomic(directory / CERTIFICATE_FILE, certificate)
-        text = json.dumps(descriptor(chosen, certificate), indent=2, ensure_ascii=False) + "\n"
-        write_atomic(directory / _PUBLIC / DESCRIPTOR_FILE, text.encode())
+        text = editions.descriptor(chosen, certificate, [chosen.url])
+        write_atomic(directory / _PUBLIC / editions.DESCRIPTOR, text)
         write_atomic(directory / settings.FILE_NAME, settings.to_toml(chosen).encode())
         return cls(directory, chosen, engine, clock)
 
@@ -202,7 +198,7 @@ class Publisher:
     @property
     def descriptor_file(self) -> Path:
         """The descriptor, as it is served."""
-        return self.public / DESCRIPTOR_FILE
+        return self.public / editions.DESCRIPTOR
 
     @property
     def publication_file(self) -> Path:
@@ -214,15 +210,19 @@ class Publisher:
         level: int = AlertLevel.DIAGNOSED,
         valid_for: timedelta | None = None,
         operator: str = LOCAL_OPERATOR,
+        zone: str = "",
     ) -> str:
         """Return a fresh confirmation code, in groups. ``valid_for``: 24 h unless set otherwise.
 
-        ``operator``: who issues it, for the audit log.
+        ``operator``: who issues it, for the audit log. ``zone``: of the case, one of ``zones``; else ours.
         """
         life = self.settings.code_life if valid_for is None else valid_for
         if life <= timedelta(0):
             raise PublisherError("a code must be valid for more than no time")
-        return self._cases.issue(level, life, operator)
+        try:
+            return self._cases.issue(level, life, operator, zone)
+        except UnknownZoneError as error:
+            raise PublisherError(str(error)) from None
 
     def accept_report(self, der: bytes) -> AcceptedReport:
         """Take a Seed Report, all of it or none; ``ReportRefused`` carries the ``reason``."""
@@ -237,6 +237,36 @@ class Publisher:
             self._cases.set_level(code, level, operator)
         except UnknownCodeError as error:
             raise PublisherError(str(error)) from None
+
+    def set_zone(self, code: str, zone: str, operator: str = LOCAL_OPERATOR) -> None:
+        """Move the case that this code opened to another zone; visible with the next publication.
+
+        ``PublisherError`` for a code that is not known, and for a zone that is not one of ``zones``.
+        """
+        try:
+            self._cases.set_zone(code, zone, operator)
+        except (UnknownCodeError, UnknownZoneError) as error:
+            raise PublisherError(str(error)) from None
+
+    def zones(self) -> Zones:
+        """Return the zones that cases can have here, by the settings and the last ``refresh``."""
+        with Session(self._engine) as session, session.begin():
+            return read_zones(session, self.settings)
+
+    def refresh(self, everything: bool = False) -> None:
+        """Fetch other publishers' descriptors and lists that are due; with ``everything``, all of them.
+
+        What cannot be had is noted for ``topology``, and nothing is lost by it.
+        """
+        self._feeds.refresh(everything)
+
+    def now(self) -> datetime:
+        """Return the time by the publisher's clock."""
+        return self._clock()
+
+    def topology(self) -> list[MemberState]:
+        """Return the other publishers, those upstream first, and the state of what is taken from each."""
+        return self._feeds.states()
 
     def audit(self, newest: int = 100) -> list[AuditEntry]:
         """Return the newest entries of the audit log, the latest first."""
@@ -270,11 +300,24 @@ class Publisher:
     def status(self) -> dict[str, Any]:
         """Return numbers for operators: codes, seeds by published level, what waits, the last edition."""
         with Session(self._engine) as session, session.begin():
-            issued = session.scalar(select(func.count()).select_from(Code))
-            used = session.scalar(select(func.count()).select_from(Code).where(Code.used_at.is_not(None)))
-            seeds = session.execute(select(Seed.published_level, func.count()).group_by(Seed.published_level))
+            codes = select(func.count()).select_from(Code).where(Code.is_decoy.is_(False))
+            issued = session.scalar(codes)
+            used = session.scalar(codes.where(Code.used_at.is_not(None)))
+            seeds = session.execute(
+                select(Seed.published_level, func.count())
+                .join(Code, Code.id == Seed.code_id)
+                .where(Code.is_decoy.is_(False))
+                .group_by(Seed.published_level)
+            )
             levels = {level: count for level, count in seeds if level is not None}
-            pending = editions.waiting(session)
+            all_seeds = select(func.count()).select_from(Seed).join(Code, Code.id == Seed.code_id)
+            decoys = session.scalar(all_seeds.where(Code.is_decoy))
+            relayed = session.scalar(
+                select(func.count())
+                .select_from(Relayed)
+                .where(Relayed.published_level != int(AlertLevel.EXPIRED))
+            )
+            pending = lists.waiting(session, read_zones(session, self.settings).above)
         published_at, due = self._editions.last()
         file = self.publication_file
         return {
@@ -283,6 +326,8 @@ class Publisher:
             "codes_issued": issued,
             "codes_used": used,
             "seeds": levels,
+            "decoys": decoys,
+            "relayed": relayed,
             "waiting": pending,
             "published_at": published_at,
             "next_update_not_after": due,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from cxhost import extensions
 from cxhost.reports import Limits
 
 if sys.version_info >= (3, 11):
@@ -20,6 +21,12 @@ else:
     import tomli as tomllib  # pyright: ignore[reportMissingImports]
 
 FILE_NAME = "publisher.toml"
+_MAX_URL = 1000
+_FORMS = {
+    "str": "texts",
+    "tuple[int, int, int]": "[attenuation in dB, minutes for a low risk, minutes for a high one]",
+    "tuple[str, str]": "[language, text]",
+}
 DATABASE_VARIABLE = "CXBADGE_PUBLISHER_DATABASE"
 
 
@@ -39,12 +46,30 @@ def check_url(name: str, url: str) -> str:
     return url
 
 
+def _rows(name: str, value: object, form: str) -> tuple[Any, ...]:
+    """Return a list of texts, or of rows such as ``tuple[int, int, int]``, as tuples; ``SettingsError``."""
+    if not isinstance(value, (list, tuple)):
+        raise SettingsError(f"{name}: must be a list")
+    inner = form.removeprefix("tuple[").removesuffix(", ...]")
+    if inner == "str":
+        rows, is_right = tuple(value), all(isinstance(one, str) for one in value)
+    else:
+        kinds = [int if one == "int" else str for one in inner[len("tuple[") : -1].split(", ")]
+        rows = tuple(tuple(one) if isinstance(one, (list, tuple)) else () for one in value)
+        is_right = all([type(part) for part in row] == kinds for row in rows)
+    if not is_right:
+        raise SettingsError(f"{name}: must be a list of {_FORMS[inner]}")
+    return rows
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that can be set, with the worked values of the CX specification as defaults.
 
     ``wrong_codes_*``: how many wrong codes are answered in ten minutes before clients are told to wait;
-    ``max_connections``: of one server at a time, more of them get a 503.
+    ``max_connections``: of one server at a time, more of them get a 503. ``upstream``, ``downstream``,
+    ``peers``: descriptor URLs of other publishers. ``fewest_new_seeds``: editions with fewer are filled up
+    with decoys, 1: none are. ``guidance_*``: advice for owners (docs/extensions.md).
     """
 
     name: str
@@ -64,10 +89,21 @@ class Settings:
     listen_port: int = 8443
     tls_certificate: str = ""
     tls_key: str = ""
+    upstream: str = ""
+    downstream: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+    fetch_authority: str = ""
+    fewest_new_seeds: int = 28
+    guidance_buckets: tuple[tuple[int, int, int], ...] = ()
+    guidance_texts: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            value, kind = getattr(self, one.name), int if one.type == "int" else str
+            value = getattr(self, one.name)
+            if str(one.type).startswith("tuple"):
+                object.__setattr__(self, one.name, _rows(one.name, value, str(one.type)))
+                continue
+            kind = int if one.type == "int" else str
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise SettingsError(f"{one.name}: must be {'a whole number' if kind is int else 'text'}")
             if isinstance(value, int) and value < 1:
@@ -81,6 +117,35 @@ class Settings:
         if self.earliest_update_minutes >= self.interval_minutes:
             raise SettingsError("earliest_update_minutes: must be less than interval_minutes")
         check_url("url", self.url)
+        self._check_others()
+        self._check_guidance()
+
+    def _check_others(self) -> None:
+        above = (self.upstream,) if self.upstream else ()
+        others = (*above, *self.downstream, *self.peers)
+        for name, urls in (("upstream", above), ("downstream", self.downstream), ("peers", self.peers)):
+            for url in urls:
+                check_url(name, url)
+                if len(url) > _MAX_URL:
+                    raise SettingsError(f"{name}: a URL with more than {_MAX_URL} characters")
+        if self.url in others or len(set(others)) < len(others):
+            raise SettingsError("upstream, downstream, peers: each publisher once, and never this one itself")
+
+    def _check_guidance(self) -> None:
+        languages = [language for language, _ in self.guidance_texts]
+        if len(set(languages)) < len(languages):
+            raise SettingsError("guidance_texts: one text for each language")
+        try:
+            _ = self.guidance
+        except ValueError as error:
+            raise SettingsError(f"guidance_buckets, guidance_texts: {error}") from None
+
+    @property
+    def guidance(self) -> dict[str, Any] | None:
+        """The guidance extension of every publication for badges; None if nothing is set."""
+        if not self.guidance_buckets and not self.guidance_texts:
+            return None
+        return extensions.guidance_extension(self.guidance_buckets, dict(self.guidance_texts))
 
     @property
     def limits(self) -> Limits:

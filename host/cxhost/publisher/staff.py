@@ -65,6 +65,7 @@ class Staff:
     def routes(self) -> list[Route]:
         """Return the routes of the page."""
         actions: dict[str, Action] = {"issue": Staff._issue, "lookup": Staff._look_up, "level": Staff._change}
+        actions["zone"] = Staff._move
         posts: dict[str, Callable[[Request], Awaitable[Response]]] = {
             name: self._acting(action) for name, action in actions.items()
         }
@@ -113,13 +114,26 @@ class Staff:
             "Codes issued": str(about["codes_issued"]),
             "Codes used": str(about["codes_used"]),
             "Seeds published": seeds or "none",
+            "Decoys": str(about["decoys"]),
+            "Seeds of other publishers": str(about["relayed"]),
             "Waiting for the next list": str(about["waiting"]),
             "Last list": _shown(about["published_at"] or "none yet"),
             "Size of the full list": f"{about['publication_bytes'] or 0} bytes",
         }
         who = pages.paragraph(f"{self._publisher.name}; logged in as {operator}")
-        forms = pages.staff_forms(self._base, self._publisher.settings.code_hours)
-        return self._page(who, result, forms, pages.table("Status", rows), status=status)
+        forms = pages.staff_forms(
+            self._base, self._publisher.settings.code_hours, self._publisher.zones().every
+        )
+        tables = pages.table("Status", rows) + self._feeds()
+        return self._page(who, result, forms, tables, status=status)
+
+    def _feeds(self) -> str:
+        """Return the state of what is taken from other publishers; nothing if there are none."""
+        rows = {}
+        for one in self._publisher.topology():
+            lists = [f"{feed.zone}: {feed.age(self._publisher.now())}" for feed in one.feeds]
+            rows[one.url] = "; ".join([one.relation, *([one.problem] if one.problem else []), *lists])
+        return pages.table("Other publishers", rows) if rows else ""
 
     async def _login(self, request: Request) -> Response:
         client = subscriber(request.client.host if request.client else "")
@@ -178,7 +192,8 @@ class Staff:
         level, hours = _level(fields), _number(fields, "hours", _MAX_HOURS)
         count = _number(fields, "count", _MAX_COUNT)
         life = timedelta(hours=hours)
-        codes = [self._publisher.issue_code(level, life, operator) for _ in range(count)]
+        zone = fields.get("zone", "")
+        codes = [self._publisher.issue_code(level, life, operator, zone) for _ in range(count)]
         return pages.issued(codes, f"Issued: {level.label}, valid for {hours} h. Shown only now.")
 
     def _look_up(self, fields: Fields, operator: str) -> str:
@@ -186,6 +201,7 @@ class Staff:
         rows = {
             "State": state.state,
             "Level": level_label(state.level),
+            "Zone": state.zone,
             "Issued": _shown(state.issued_at),
             "Usable until": _shown(state.expires_at),
             "Used": _shown(state.used_at or "not yet"),
@@ -197,3 +213,8 @@ class Staff:
         level = _level(fields)
         self._publisher.set_level(fields.get("code", ""), level, operator)
         return pages.notice(f"The case is {level.label} now; badges learn it from the next list.")
+
+    def _move(self, fields: Fields, operator: str) -> str:
+        zone = fields.get("zone", "")
+        self._publisher.set_zone(fields.get("code", ""), zone, operator)
+        return pages.notice(f"The case belongs to {zone} now; badges learn it from the next list.")

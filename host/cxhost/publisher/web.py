@@ -105,9 +105,9 @@ class _Site:
         return serve
 
     async def partial(self, request: Request) -> Response:
-        """Serve a partial publication, by the ten digits of its cut-off."""
+        """Serve a partial publication, by the ten digits of its cut-off, or that for another zone."""
         name = request.path_params["name"]
-        if not editions.PARTIAL.fullmatch(name):
+        if not (editions.PARTIAL.fullmatch(name) or editions.ZONE_FILE.fullmatch(name)):
             raise HTTPException(404, "There is nothing here.")
         path = self._publisher.publication_file.with_name(name)
         return await self.file(path, _PUBLICATION_TYPE)(request)

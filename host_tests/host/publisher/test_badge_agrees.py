@@ -41,7 +41,7 @@ def test_report_of_a_badge_and_list_for_a_badge(tmp_path, clock, key_kind):
     url = "https://health.ruritania.example/cx.json"
     owner = BadgeOwner((1, 2, 1))
     with Publisher.create(
-        tmp_path / "new", "Ruritania Gesundheit \u00e4\u00f6", url, clock, key_kind
+        tmp_path / "new", "Ruritania Gesundheit \u00e4\u00f6", url, clock, key_kind, fewest_new_seeds=1
     ) as publisher:
         assert descriptor.check(publisher.descriptor_file.read_bytes())["url"] == url
         usages = [(20555, 144), (20556, 144), (20557, 1)]

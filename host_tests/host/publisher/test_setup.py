@@ -18,7 +18,7 @@ from cxhost.publisher.settings import SettingsError
 def test_openssl_verifies_every_file(tmp_path, clock, key_kind):
     directory = tmp_path / "publisher"
     url = "https://health.ruritania.example/cx.json"
-    with Publisher.create(directory, NAME, url, clock, key_kind=key_kind) as publisher:
+    with Publisher.create(directory, NAME, url, clock, key_kind=key_kind, fewest_new_seeds=1) as publisher:
         publisher.accept_report(Owner(seeds=5).report(publisher.issue_code()))
         edition = publisher.publish()
     assert {path.name for path in edition.files} == {"full", "own", "2026041210", "2026041209", "2026041200"}
