@@ -151,6 +151,7 @@ class Feeds:
         self._engine = engine
         self._settings = settings
         self._clock = clock
+        self._has_left = False
         self._authority = directory / settings.fetch_authority if settings.fetch_authority else None
 
     @property
@@ -162,7 +163,11 @@ class Feeds:
     def refresh(self, everything: bool = False) -> None:
         """Walk over the topology and take each publication that is due, or all with ``everything``."""
         if self.is_alone:
-            transact(self._engine, lambda session: topology.keep(session, [], lambda: self._zones(session)))
+            if not self._has_left:  # those that the settings named before
+                transact(
+                    self._engine, lambda session: topology.keep(session, [], lambda: self._zones(session))
+                )
+                self._has_left = True
             return
         with new_client(self._tls) as client:
             with Session(self._engine) as session, session.begin():

@@ -8,6 +8,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -184,7 +185,10 @@ def test_serve_publishes_takes_reports_and_stops(directory, stop):
                 answer = client.post("/report", content=Owner().report(code), headers=kind)
                 assert answer.status_code == 200
                 assert client.get("/cx.json").json()["name"] == NAME
-                assert client.get("/pub/full").status_code == 200
+                ends = time.monotonic() + 60  # the first list is made on a thread of its own
+                while client.get("/pub/full").status_code != 200:
+                    assert time.monotonic() < ends
+                    time.sleep(0.05)
         finally:
             process.send_signal(stop)
             out, err = process.communicate(timeout=60)

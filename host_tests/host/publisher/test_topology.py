@@ -94,10 +94,11 @@ class Tree:
         return {name for name in NAMES if seed in seeds(self.all[name])}
 
 
-@pytest.fixture
-def tree(tmp_path: Path, clock: Clock, postgresql) -> Iterator[Tree]:
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory, postgresql) -> Iterator[Tree]:
+    """One tree for all tests: each reports cases of its own."""
     with ExitStack() as stack:
-        made = Tree(tmp_path, clock, stack, postgresql.new_database())
+        made = Tree(tmp_path_factory.mktemp("tree"), Clock(), stack, postgresql.new_database())
         for _ in range(2):  # the first walk finds who is there, and the next edition tells of it
             made.hour()
         yield made
@@ -189,27 +190,6 @@ def test_unknown_levels_and_types_pass_untouched(tree: Tree):
         assert [listed.usage for _, _, one in listed if bytes(one) == bytes(range(24))] == [usage]
 
 
-def test_one_that_is_down_keeps_its_notifications_until_they_expire(tree: Tree):
-    _, seed = tree.case("west", "world")
-    tree.hour()
-    tree.servers["west"].close()
-    tree.hour(but=("west",))
-    assert tree.who_lists(seed) == {"world", "east", "west", "county"}
-    member = next(one for one in tree.all["county"].topology() if one.url == tree.url["west"])
-    assert member.problem or any(feed.problem for feed in member.feeds)
-    tree.clock.pass_time(days=14)
-    tree.hour(but=("west",))
-    assert "county" in tree.who_lists(seed)
-    tree.clock.pass_time(days=1)
-    tree.hour(but=("west",))
-    assert tree.who_lists(seed) == {"west"}  # its own file is as it was when it stopped
-    shown = CliRunner().invoke(app, ["topology", str(tree.all["county"].directory)])
-    assert shown.exit_code == 0, shown.output
-    assert "not reachable" in shown.stdout
-    for url in (tree.url[name] for name in ("world", "east", "west", "county")):
-        assert url in shown.stdout
-
-
 def test_two_who_list_one_seed(tree: Tree):
     """It is listed once, with the gravest level, and each can only take back its own."""
     owner, codes = Owner(name="west"), {}
@@ -238,6 +218,29 @@ def test_one_that_left_the_tree_is_listed_no_longer(tree: Tree):
     tree.hour(but=("world",))
     tree.hour(but=("world",))
     assert "county" not in tree.who_lists(seed)
+
+
+def test_one_that_is_down_keeps_its_notifications_until_they_expire(tree: Tree):
+    for _ in range(2):  # west is back in the tree
+        tree.hour()
+    _, seed = tree.case("west", "world")
+    tree.hour()
+    tree.servers["west"].close()
+    tree.hour(but=("west",))
+    assert tree.who_lists(seed) == {"world", "east", "west", "county"}
+    member = next(one for one in tree.all["county"].topology() if one.url == tree.url["west"])
+    assert member.problem or any(feed.problem for feed in member.feeds)
+    tree.clock.pass_time(days=14)
+    tree.hour(but=("west",))
+    assert "county" in tree.who_lists(seed)
+    tree.clock.pass_time(days=1)
+    tree.hour(but=("west",))
+    assert tree.who_lists(seed) == {"west"}  # its own file is as it was when it stopped
+    shown = CliRunner().invoke(app, ["topology", str(tree.all["county"].directory)])
+    assert shown.exit_code == 0, shown.output
+    assert "not reachable" in shown.stdout
+    for url in (tree.url[name] for name in ("world", "east", "west", "county")):
+        assert url in shown.stdout
 
 
 class TestRefused:
