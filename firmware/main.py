@@ -36,6 +36,7 @@ gc.collect()
 gc.threshold(-1)
 
 _WATCHDOG_MS = micropython.const(180_000)
+_RESTART_MS = 5_000
 
 
 def is_prompt_wanted(button: Button) -> bool:
@@ -54,6 +55,22 @@ def main() -> None:
         micropython.kbd_intr(3)  # Ctrl-C interrupts again; boot.py had made it data
         print("cx-badge: button pressed, the prompt is open")
         return
+    app = None
+    try:
+        app = build(button)
+        asyncio.run(app.run())
+    except Exception as error:  # noqa: BLE001  whatever it was: note it for the badge's info and start again
+        if app is not None:
+            app.note_crash(error)
+    finally:
+        # Never the prompt: it would be open to any computer. The pause keeps a fault that stays from
+        # wearing out the flash.
+        time.sleep_ms(_RESTART_MS)
+        machine.reset()
+
+
+def build(button: Button) -> App:
+    """Return the application with this board's parts."""
     with open("/board.json") as stream:
         description = json.load(stream)
     stream_in, stream_out = board.console()
@@ -69,11 +86,7 @@ def main() -> None:
         lambda: machine.WDT(timeout=_WATCHDOG_MS),
     )
     machine.freq(app.profile.cpu_mhz * 1_000_000)
-    try:
-        asyncio.run(app.run())
-    except Exception as error:  # noqa: BLE001  whatever it was: note it for the badge's info and start again
-        app.note_crash(error)
-    machine.reset()
+    return app
 
 
 main()

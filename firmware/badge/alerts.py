@@ -1,12 +1,13 @@
 """Whom the owner met: matches by published seed, their risk, and what may be told about them.
 
-One published seed is one person. A match keeps the contacts that it rests on, so that every
-alert can say why, and the level that each publisher gives to it now.
+Each published seed that was met is one alert (a person who reports several days has several). A match
+keeps the sums of its contacts, so that every alert can say why, and the level that each publisher
+gives to it now.
 """
 
 import binascii
 
-from cx import contact, levels, risk
+from cx import levels, risk
 from cx.compat import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,11 +23,14 @@ _FILE = "matches"
 class Run:
     """One pass over one publisher's list: that publisher's matches as they will be when it is over.
 
-    ``matches`` maps the seed in hexadecimal to its level and its contact records.
+    ``matches`` maps the seed in hexadecimal to its level and its exposure.
     """
 
-    def __init__(self, publisher: str, is_full: bool, matches: "dict[str, dict]") -> None:
+    def __init__(
+        self, publisher: str, is_full: bool, matches: "dict[str, dict]", thresholds: risk.Thresholds
+    ) -> None:
         self.publisher = publisher
+        self._thresholds = thresholds
         self._is_full = is_full
         self._matches = matches
         self._listed: "set[str]" = set()
@@ -45,8 +49,10 @@ class Run:
         if key not in self._met:  # a run that is repeated after a reset starts this match anew
             self._met.add(key)
             self._listed.add(key)
-            self._matches[key] = {"level": level, "contacts": []}
-        self._matches[key]["contacts"].append(binascii.hexlify(met.encode()).decode())
+            self._matches[key] = {"level": level, "exposure": None}
+        exposure = risk.Exposure(self._matches[key]["exposure"])
+        exposure.add(met, self._thresholds)
+        self._matches[key]["exposure"] = exposure.kept()
 
     def remaining(self) -> "dict[str, dict]":
         """Return the matches without those that have expired, named so or missing from a full list."""
@@ -64,13 +70,13 @@ class Alerts:
         self._storage = storage
         self._clock = clock
         self._thresholds = thresholds
-        # publisher ID -> seed in hexadecimal -> {"level", "contacts"}
+        # publisher ID -> seed in hexadecimal -> {"level", "exposure"}
         self._matches: "dict[str, dict[str, dict]]" = storage.load_json(_FILE, {})
 
     def begin(self, publisher: str, is_full: bool) -> Run:
         """Start a pass over a publisher's list; nothing changes before ``end``."""
         matches = {key: dict(match) for key, match in self._matches.get(publisher, {}).items()}
-        return Run(publisher, is_full, matches)
+        return Run(publisher, is_full, matches, self._thresholds)
 
     def end(self, run: Run) -> None:
         """Let the matches of a finished pass take effect, on flash first."""
@@ -82,8 +88,8 @@ class Alerts:
     @property
     def is_alarming(self) -> bool:
         """Tell whether any match is a high risk now."""
-        for _level, _publishers, assessment, _contacts in self._people():
-            if assessment.risk == risk.HIGH:
+        for level, _publishers, exposure in self._people():
+            if exposure.risk(level, self._thresholds) == risk.HIGH:
                 return True
         return False
 
@@ -95,8 +101,8 @@ class Alerts:
         marked, first and last date (seconds since 1970 UTC; unless ``is_dated`` bounds, or None
         where there is no bound). ``thresholds``: what the risk was judged by.
         """
-        people = sorted(self._people(), key=lambda person: -person[2].risk)
         limits = self._thresholds
+        people = sorted(self._people(), key=lambda person: -person[2].risk(person[0], limits))
         return {
             "alarm": self.is_alarming,
             "thresholds": {
@@ -109,27 +115,26 @@ class Alerts:
         }
 
     def _describe(self, person: tuple) -> dict:
-        level, publishers, assessment, contacts = person
-        bounds = [self._clock.bounds(met.boot, met.start_s) for met in contacts]
-        earliest = [least for least, _ in bounds if least is not None]
-        latest = [most for _, most in bounds if most is not None]
+        level, publishers, exposure = person
+        first = self._clock.bounds(exposure.first[0], exposure.first[1])
+        last = self._clock.bounds(exposure.last[0], exposure.last[1])
         return {
-            "risk": risk.NAMES[assessment.risk],
+            "risk": risk.NAMES[exposure.risk(level, self._thresholds)],
             "level": levels.level_name(level),
             "publishers": publishers,
-            "near_s": assessment.near_s,
-            "medium_s": assessment.medium_s,
-            "far_s": assessment.far_s,
-            "least_db": assessment.least_db,
-            "contacts": len(contacts),
-            "tagged_s": sum(met.duration_s for met in contacts if met.is_tagged),
-            "first": min(earliest) if len(earliest) == len(bounds) else None,
-            "last": max(latest) if len(latest) == len(bounds) else None,
-            "is_dated": all(least is not None and least == most for least, most in bounds),
+            "near_s": exposure.near_s,
+            "medium_s": exposure.medium_s,
+            "far_s": exposure.far_s,
+            "least_db": exposure.least_db,
+            "contacts": exposure.count,
+            "tagged_s": exposure.tagged_s,
+            "first": first[0],
+            "last": last[1],
+            "is_dated": first[0] is not None and first[0] == first[1] and last[0] == last[1],
         }
 
-    def _people(self) -> "Iterator[tuple[int, list[str], risk.Assessment, list[Contact]]]":
-        """Yield (level, publishers, assessment, contacts) for each published seed that was met."""
+    def _people(self) -> "Iterator[tuple[int, list[str], risk.Exposure]]":
+        """Yield (level, publishers, exposure) for each published seed that was met."""
         seeds: "dict[str, list[str]]" = {}
         for publisher, matches in self._matches.items():
             for key in matches:
@@ -137,9 +142,7 @@ class Alerts:
         for key, publishers in seeds.items():
             matches = [self._matches[publisher][key] for publisher in publishers]
             worst = max(matches, key=lambda match: _seriousness(match["level"]))
-            contacts = [contact.decode(binascii.unhexlify(record)) for record in worst["contacts"]]
-            assessment = risk.assess(contacts, worst["level"], self._thresholds)
-            yield worst["level"], publishers, assessment, contacts
+            yield worst["level"], publishers, risk.Exposure(worst["exposure"])
 
 
 def _key(seed: bytes) -> str:

@@ -66,6 +66,7 @@ class App:
         self.version = VERSION
         self.board_name = board["name"]
         self.engine = aes.engine().name
+        self.engines_rejected = aes.engine().rejected
         budget = board["budget"]
         self.profile = profiles.profile(board.get("profile", profiles.DEFAULT))
         self._nvs = nvs
@@ -109,7 +110,10 @@ class App:
         sys.print_exception(error, text)  # type: ignore[arg-type]
         lines = text.getvalue().decode().split("\n")  # type: ignore[attr-defined]
         places = [line.strip() for line in lines if line.startswith("  File")]
-        self.storage.save_json(_CRASH, {"error": type(error).__name__, "places": places[-3:]})
+        try:
+            self.storage.save_json(_CRASH, {"error": type(error).__name__, "places": places[-3:]})
+        except OSError:
+            return  # the flash is full or broken, which is perhaps what ended the run
 
     def last_crash(self) -> "dict | None":
         """Return the error that ended an earlier run, or None."""

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from cx.publication import Publication
 
 _FOLDER = "known"
-_BLOCK_SEEDS = const(128)
+_BLOCK_SEEDS = const(16)
+_MOST_CANDIDATES = const(48)
+_BREATH_RECORDS = const(256)  # other tasks have their turn after as many records
 
 
 class Progress:
@@ -91,8 +93,10 @@ class Matching:
                 # Verified again: the file lay in flash since, perhaps over a restart.
                 header = publication.verify(stream, publisher.certificate)
                 await self._work_through(publisher, header, publication.notifications(stream, header))
-        except CxError as error:
-            self.progress.error = str(error)
+        except (CxError, MemoryError, OSError) as error:
+            # Never again from here, or a list that is too much for the badge would restart it for ever;
+            # publishedAt stays as it was, so the next sync brings a list again.
+            self.progress.error = type(error).__name__ + ": " + str(error)
             self._publications.drop(publisher)
             return
         finally:
@@ -122,21 +126,39 @@ class Matching:
     async def _match_block(self, publisher: "Publisher", block: dict, run: "Run") -> None:
         for key, level in block.items():
             run.set_level(key[1], level)
-        new = dict(block)
-        for key in self._known(publisher):
-            new.pop(key, None)
-        found = {}
-        for kind, seed in new:
-            for hit in matcher.candidates(kind, seed, self._log.filter):
+        for key in await self._unknown(publisher, block):
+            found: "dict[bytes, matcher.Candidate]" = {}
+            for hit in matcher.candidates(key[0], key[1], self._log.filter):
                 if hit is None:
                     await asyncio.sleep_ms(0)
                 else:
                     found[hit[0]] = hit[1]
+                if len(found) >= _MOST_CANDIDATES:
+                    await self._confirm(found, block, run)
+            await self._confirm(found, block, run)
             self.progress.new_seeds += 1
-        if found:
-            for candidate, contact in matcher.confirm(found, self._log.contacts()):
+
+    async def _unknown(self, publisher: "Publisher", block: dict) -> "list[tuple[int, bytes]]":
+        """Return the seeds of a block that were not worked through before."""
+        new = set(block)
+        for count, key in enumerate(self._known(publisher)):
+            new.discard(key)
+            if count % _BREATH_RECORDS == 0:
+                await asyncio.sleep_ms(0)
+        return list(new)
+
+    async def _confirm(self, found: dict, block: dict, run: "Run") -> None:
+        """Compare the candidates with the log, in one pass, and forget them."""
+        if not found:
+            return
+        for count, met in enumerate(self._log.contacts()):
+            candidate = found.get(met.contact_id)
+            if candidate is not None:
                 key = (candidate.generator_type, candidate.seed)
-                run.add(candidate.seed, block[key], contact)
+                run.add(candidate.seed, block[key], met)
+            if count % _BREATH_RECORDS == 0:
+                await asyncio.sleep_ms(0)
+        found.clear()
 
     def _known(self, publisher: "Publisher") -> "Iterator[tuple[int, bytes]]":
         name = self._name(publisher)

@@ -97,8 +97,9 @@ class Publications:
     def parse(self, text: str) -> "tuple[dict, bool]":
         """Check a descriptor; return it and whether taking it needs the owner's consent.
 
-        Consent is needed for every publisher after the first and for a known one whose
-        certificate changes. CxError names the property at fault.
+        Consent is needed for every publisher after the first and for any change of a known one:
+        its certificate says whose lists count, its URLs where a report goes.
+        CxError names the property at fault.
         """
         with Loaded("cx.descriptor") as descriptor:
             checked = descriptor.check(text)
@@ -109,7 +110,9 @@ class Publications:
             if len(self.publishers) >= _MOST_PUBLISHERS:
                 raise RefusedError("publisher: this badge keeps at most %d" % _MOST_PUBLISHERS)
             return checked, bool(self.publishers)
-        return checked, checked["cert"] != known.state["descriptor"]["cert"]
+        if checked["url"] != known.url:
+            raise RefusedError("url: another publisher has the same short name on this badge")
+        return checked, checked != known.state["descriptor"]
 
     def add(self, checked: dict) -> Publisher:
         """Take a checked descriptor, new or in place of an older one of the same URL."""

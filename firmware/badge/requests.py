@@ -1,8 +1,8 @@
 """What a computer may ask of the badge, and what needs the owner's button.
 
 No request returns a seed, a preseed, a private key, a contact or an identifier; a seed report
-leaves the badge only after the button. Consent is needed for: a publisher after the first, a new
-certificate for a known one, reading alerts (they are health data), reporting, wiping, and setting
+leaves the badge only after the button. Consent is needed for: a publisher after the first, any
+change of a known one, reading alerts (they are health data), reporting, wiping, and setting
 the clock by more than an hour once it was known.
 """
 
@@ -27,7 +27,6 @@ _CLOCK_STEP_S = const(3600)
 _YEAR_2020 = const(1577836800)
 _YEAR_2100 = const(4102444800)
 _DESCRIPTOR_BYTES = const(8192)
-_REPORT = "report"
 
 
 class Requests:
@@ -67,15 +66,21 @@ class Requests:
         return self._transfer.get(_number(request, "offset", 0, 0xFFFFFF))
 
     async def _hello(self, _request: dict, _waiting: "Waiting") -> dict:
+        """Begin a session: what was offered in an earlier one is withdrawn."""
+        self._transfer.withdraw()
+        return self._about()
+
+    def _about(self) -> dict:
         return {"protocol": frame.VERSION, "version": self._app.version, "board": self._app.board_name}
 
     async def _info(self, _request: dict, _waiting: "Waiting") -> dict:
         app = self._app
         progress = app.matching.progress
-        answer = await self._hello(_request, _waiting)
+        answer = self._about()
         answer.update(
             {
                 "engine": app.engine,
+                "engines_rejected": app.engines_rejected,
                 "profile": app.profile.name,
                 "uptime_s": app.clock.uptime_s(),
                 "boot": app.clock.boot,
@@ -162,17 +167,16 @@ class Requests:
         """Sign a report for a publisher with a code, or hand out the last one again ("again": true)."""
         app = self._app
         if request.get("again"):
-            if not app.storage.exists(_REPORT):
-                raise RequestError("again: there is no earlier report")
             await self._consent(waiting)
-            report = app.storage.load(_REPORT) or b""
+            report = app.seeds.last_report()
+            if report is None:
+                raise RequestError("again: there is no earlier report")
         else:
             publisher = app.publications.get(_text(request, "publisher"))
             code = _text(request, "code")
             await self._consent(waiting)
             report = app.seeds.report(publisher.name, code)
             app.advertiser.renew()
-            app.storage.save(_REPORT, report)
         return {"size": len(report), "sha256": self._transfer.offer(report)}
 
     async def _wipe(self, _request: dict, waiting: "Waiting") -> dict:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from badge.storage import Storage
 
 _FOLDER = "seeds"
+_REPORT = "report"
 _TYPE = const(1)
 _PRESEED_LEN = const(24)
 _KEY_DRAW_LEN = const(48)
@@ -156,7 +157,9 @@ class Seeds:
                 slot.wipe()
             told = None if None in usages else usages
             with Loaded("cx.seedreport") as seedreport:
-                return seedreport.build(publisher_name, challenge, descriptors, told)
+                report = seedreport.build(publisher_name, challenge, descriptors, told)
+            self._storage.save(_REPORT, report)
+            return report
         finally:
             for descriptor in descriptors:
                 wipe(descriptor[1])
@@ -173,6 +176,10 @@ class Seeds:
             return began // _DAY_S, used
         today = self._clock.day()
         return None if today is None else (max(today - self._retention_days - 1, 0), MAX_IDS)
+
+    def last_report(self) -> "bytearray | None":
+        """Return the last report once more, None if there is none or one of its seeds was deleted."""
+        return self._storage.load(_REPORT)
 
     def delete_old(self) -> None:
         """Delete the seeds that began longer ago than the retention time; without dates, all but 16."""
@@ -198,6 +205,7 @@ class Seeds:
         return slot.day * _DAY_S if date is None and slot.day != _UNKNOWN_DAY else date
 
     def _delete(self, number: int) -> None:
+        self._storage.remove(_REPORT)  # it may hold this seed
         self._storage.remove(self._name(number))
         self._numbers.remove(number)
 

@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import os
 import struct
+import time
 
 from cx.compat import TYPE_CHECKING, const
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _FILE = "put"
 _ABOUT = "put.about"
 _READ_LEN = const(512)
+_OFFER_MS = const(120_000)  # the owner consented to this transfer, not to a later one
 _CHUNK_LEN = const(512)
 # A littlefs block: an append to a whole number of them rewrites nothing. What came after the last whole
 # block is sent again after a power cut.
@@ -36,8 +38,9 @@ class Transfer:
         self._storage = storage
         self._about: "dict" = storage.load_json(_ABOUT, {})
         self._stream: "BinaryIO | None" = None
-        self._held = 0
+        self._held = self._size()
         self._offered = b""
+        self._offered_ms = 0
 
     @property
     def name(self) -> str:
@@ -123,13 +126,20 @@ class Transfer:
     def offer(self, data: "bytes | bytearray") -> str:
         """Let ``data`` be fetched in chunks; return its SHA-256 in hexadecimal."""
         self._offered = bytes(data)
+        self._offered_ms = time.ticks_ms()
         return binascii.hexlify(hashlib.sha256(self._offered).digest()).decode()
 
     def get(self, offset: int) -> bytes:
         """Return up to 512 bytes from ``offset`` of what is offered."""
+        if time.ticks_diff(time.ticks_ms(), self._offered_ms) > _OFFER_MS:
+            self.withdraw()
         if not self._offered:
             raise RequestError("get: nothing is offered; ask for a report first")
         return self._offered[offset : offset + _CHUNK_LEN]
+
+    def withdraw(self) -> None:
+        """Offer nothing any more."""
+        self._offered = b""
 
     def _write(self, piece: memoryview) -> None:
         """Append without a buffer of our own; close, which makes it durable, at the end of each block."""

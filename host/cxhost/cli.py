@@ -137,7 +137,10 @@ def provision(
     elif "://" in descriptor:
         raise CommandError("descriptor: only https URLs and files are trusted")
     else:
-        text = Path(descriptor).read_text(encoding="utf-8")
+        try:
+            text = Path(descriptor).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"descriptor: {descriptor} cannot be read as text ({error})") from None
     with _badge(port, yes) as (badge, transport):
         badge.hello()
         badge.request("set_time", unix=int(transport.now()), timeout_s=60)
@@ -145,7 +148,7 @@ def provision(
     if as_json:
         _print_json(taken)
     else:
-        out.print(f"The badge now trusts {taken['name']} ({taken['url']}).")
+        out.print(f"The badge now trusts {taken['name']} ({taken['url']}).", markup=False, highlight=False)
 
 
 @app.command(name="sync")
@@ -187,7 +190,7 @@ def _show_sync(result: sync.SyncResult) -> None:
     out.print(f"Clock set; the badge's date was {show.date_text(result.clock_was)}.")
     for publisher in result.publishers:
         if publisher.error:
-            err.print(f"{publisher.name}: {publisher.error}", style="red")
+            err.print(f"{publisher.name}: {publisher.error}", style="red", markup=False)
         else:
             out.print(
                 f"{publisher.name}: list of {show.date_text(publisher.published_at)}, "
@@ -236,10 +239,11 @@ def report(
         badge.hello()
         chosen = sync.choose_publisher(badge.request("info")["publishers"], publisher)
         signed = sync.take_report_again(badge) if code is None else sync.take_report(badge, chosen, code)
+        answer = sync.upload_report(client, chosen["report"], signed)
         if output is not None:
             output.write_bytes(signed)
-        answer = sync.upload_report(client, chosen["report"], signed)
-    out.print(f"{chosen['name']} has the report ({len(signed)} bytes) and answers: {answer}")
+    text = f"{chosen['name']} has the report ({len(signed)} bytes) and answers: {answer}"
+    out.print(text, markup=False, highlight=False)
 
 
 @app.command()

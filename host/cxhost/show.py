@@ -26,7 +26,7 @@ def why(alert: dict[str, Any], thresholds: dict[str, int]) -> str:
         return f"{figures}; a test of the system, never an alarm"
     weighted = near + medium / 2
     if weighted >= thresholds["high_min"]:
-        return f"{figures}; not below the threshold of {thresholds['high_min']} min"
+        return f"{figures}; at or above the threshold of {thresholds['high_min']} min"
     return f"{figures}; below the threshold of {thresholds['high_min']} min"
 
 

@@ -3,7 +3,18 @@
 from cx import levels, risk
 from cx.contact import Contact
 from cx.levels import DIAGNOSED
-from cx.risk import Thresholds, assess
+from cx.risk import Exposure, Thresholds
+
+
+def exposure(contacts: list) -> Exposure:
+    found = Exposure()
+    for one in contacts:
+        found.add(one, Thresholds())
+    return Exposure(found.kept())
+
+
+def judged(contacts: list, level: int) -> int:
+    return exposure(contacts).risk(level, Thresholds())
 
 
 def contact(minutes: float, mean_db: int) -> Contact:
@@ -11,7 +22,7 @@ def contact(minutes: float, mean_db: int) -> Contact:
 
 
 def test_minutes_fall_into_buckets():
-    found = assess([contact(10, 55), contact(4, 56), contact(2, 63), contact(1, 64)], 5, Thresholds())
+    found = exposure([contact(10, 55), contact(4, 56), contact(2, 63), contact(1, 64)])
     assert (found.near_s, found.medium_s, found.far_s, found.least_db) == (600, 360, 60, 52)
 
 
@@ -23,19 +34,17 @@ def test_thresholds_at_their_edges():
         (15, risk.HIGH),
         (40, risk.HIGH),
     ):
-        assert assess([contact(minutes, 50)], DIAGNOSED, Thresholds()).risk == expected
+        assert judged([contact(minutes, 50)], DIAGNOSED) == expected
 
 
 def test_medium_distance_counts_half_and_far_not_at_all():
-    assert assess([contact(30, 60)], DIAGNOSED, Thresholds()).risk == risk.HIGH
-    assert assess([contact(29, 60)], DIAGNOSED, Thresholds()).risk == risk.LOW
-    assert assess([contact(600, 70)], DIAGNOSED, Thresholds()).risk == risk.NONE
+    assert judged([contact(30, 60)], DIAGNOSED) == risk.HIGH
+    assert judged([contact(29, 60)], DIAGNOSED) == risk.LOW
+    assert judged([contact(600, 70)], DIAGNOSED) == risk.NONE
 
 
 def test_which_levels_alarm():
-    alarming = [
-        level for level in range(8) if assess([contact(20, 50)], level, Thresholds()).risk == risk.HIGH
-    ]
+    alarming = [level for level in range(8) if judged([contact(20, 50)], level) == risk.HIGH]
     assert alarming == [3, 4, 5, 6, 7]
 
 

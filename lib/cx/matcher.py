@@ -1,17 +1,16 @@
 """From a published seed to the contacts that it explains.
 
-Two steps. ``candidates`` regenerates a seed's identifiers and asks the filter about each;
-``confirm`` compares the few candidates with the log itself, in one pass for many seeds.
+``candidates`` regenerates a seed's identifiers and asks the filter about each; the few that pass are
+then compared with the log itself, by whoever holds it.
 """
 
 from cx.compat import TYPE_CHECKING, const
 from cx.generator import MAX_IDS, Generator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from cx.bloom import Bloom
-    from cx.contact import Contact
 
 # Identifiers for each slice: about 50 ms on an ESP32 with a fast engine.
 SLICE_IDS = const(512)
@@ -45,13 +44,3 @@ def candidates(
             yield None
     finally:
         generator.wipe()
-
-
-def confirm(
-    found: "dict[bytes, Candidate]", log: "Iterable[Contact]"
-) -> "Iterator[tuple[Candidate, Contact]]":
-    """Yield every contact of ``log`` whose identifier is one of the candidates', all 128 bits compared."""
-    for contact in log:
-        candidate = found.get(contact.contact_id)
-        if candidate is not None:
-            yield candidate, contact

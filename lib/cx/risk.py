@@ -10,8 +10,6 @@ from cx.compat import TYPE_CHECKING, const
 from cx.levels import is_alarming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from cx.contact import Contact
 
 NONE = const(0)
@@ -34,34 +32,45 @@ class Thresholds:
         self.high_min = high_min
 
 
-class Assessment:
-    """A risk (NONE, LOW or HIGH) with the figures that it came from, in whole seconds."""
+class Exposure:
+    """All contacts with one person, added up: what is kept of them, however many there were.
 
-    def __init__(self, risk: int, near_s: int, medium_s: int, far_s: int, least_db: int) -> None:
-        self.risk = risk
-        self.near_s = near_s
-        self.medium_s = medium_s
-        self.far_s = far_s
-        self.least_db = least_db
+    ``near_s``, ``medium_s``, ``far_s``: seconds by distance; ``least_db``: smallest attenuation;
+    ``count``: contacts; ``tagged_s``: seconds that the owner had marked; ``first`` and ``last``:
+    (boot, second) of the first and the last contact in the order of the log.
+    """
 
+    def __init__(self, kept: "list[int] | None" = None) -> None:
+        """Start empty, or from what ``kept`` returned."""
+        values = kept or [0, 0, 0, 255, 0, 0, 0, 0, 0, 0]
+        self.near_s, self.medium_s, self.far_s, self.least_db, self.count, self.tagged_s = values[:6]
+        self.first = (values[6], values[7])
+        self.last = (values[8], values[9])
 
-def assess(contacts: "Iterable[Contact]", level: int, thresholds: Thresholds) -> Assessment:
-    """Return the Assessment of all contacts with one person whose alert level is ``level``."""
-    near_s = medium_s = far_s = 0
-    least_db = 255
-    for contact in contacts:
-        least_db = min(least_db, contact.least_db)
+    def kept(self) -> "list[int]":
+        """Return ten whole numbers that hold everything."""
+        sums = [self.near_s, self.medium_s, self.far_s, self.least_db, self.count, self.tagged_s]
+        return sums + list(self.first) + list(self.last)
+
+    def add(self, contact: "Contact", thresholds: Thresholds) -> None:
+        """Add one contact."""
         if contact.mean_db <= thresholds.near_db:
-            near_s += contact.duration_s
+            self.near_s += contact.duration_s
         elif contact.mean_db <= thresholds.medium_db:
-            medium_s += contact.duration_s
+            self.medium_s += contact.duration_s
         else:
-            far_s += contact.duration_s
-    weighted_s = near_s + medium_s // 2
-    risk = NONE
-    if is_alarming(level):
-        if weighted_s >= thresholds.high_min * 60:
-            risk = HIGH
-        elif weighted_s >= thresholds.low_min * 60:
-            risk = LOW
-    return Assessment(risk, near_s, medium_s, far_s, least_db)
+            self.far_s += contact.duration_s
+        if contact.is_tagged:
+            self.tagged_s += contact.duration_s
+        self.least_db = min(self.least_db, contact.least_db)
+        self.last = (contact.boot, contact.start_s)
+        if not self.count:
+            self.first = self.last
+        self.count += 1
+
+    def risk(self, level: int, thresholds: Thresholds) -> int:
+        """Return NONE, LOW or HIGH for a person whose alert level is ``level``."""
+        weighted_s = self.near_s + self.medium_s // 2
+        if not is_alarming(level) or weighted_s < thresholds.low_min * 60:
+            return NONE
+        return HIGH if weighted_s >= thresholds.high_min * 60 else LOW
