@@ -1,6 +1,7 @@
 """Sightings to visits to contacts, in a table that nobody can flood."""
 
 import gc
+import sys
 
 from cx.visits import Allowance, Visits
 
@@ -148,8 +149,8 @@ def test_an_identifier_across_two_slots_is_not_taken_for_one():
 
 
 def test_the_table_takes_its_memory_once():
-    if not hasattr(gc, "mem_alloc"):
-        return
+    if not hasattr(gc, "mem_alloc") or sys.platform == "webassembly":
+        return  # CPython counts otherwise; the browser's build collects only when its host is idle
     visits, _ = table(limit=256)
     sprayed = 0
     alive = []
