@@ -25,7 +25,8 @@ def site(tmp_path):
     tls = make_localhost_tls(tmp_path)
     listener = listen()
     url = f"https://localhost:{listener.getsockname()[1]}/cx.json"
-    with Publisher.create(tmp_path / "publisher", "Ruritania Health Service", url) as publisher:
+    name = "Ruritania Health Service"
+    with Publisher.create(tmp_path / "publisher", name, url, fewest_new_seeds=1) as publisher:
         publisher.publish()
         with serve(publisher, tls, listener):
             yield publisher, tls.ca
