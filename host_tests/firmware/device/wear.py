@@ -151,6 +151,7 @@ class Life:
 def main(arguments):
     parts.prepare(arguments[0], arguments[1])
     kind, hours = arguments[2], int(arguments[3])
+    gc.threshold(1 << 19)  # what lives for weeks must not end up all over the heap
     life = Life(kind, hours)
     for number in range((hours + 23) // 24):
         life.day(number)
