@@ -69,7 +69,7 @@ def test_bad_requests_are_refused_by_name(badge, plug):
         )
         assert "end" in refused(companion.request, "end")
         assert "publisher" in refused(companion.request, "report", publisher="00000000", code="X")
-        assert "again" in refused(companion.request, "report", again=True)
+        assert "consent" in refused(companion.request, "report", again=True, timeout_s=60)
         assert "consent" in refused(companion.request, "alerts", timeout_s=60)
         assert state(companion) == before
 
@@ -170,6 +170,8 @@ def test_a_second_publisher_and_a_new_certificate_need_the_button(simulation, ba
         before = state(companion)
         assert "consent" in refused(provision, companion, second)
         assert "consent" in refused(provision, companion, impostor)
+        elsewhere = json.loads(first.descriptor_file.read_text()) | {"report": "https://evil.example/report"}
+        assert "consent" in refused(companion.put, "descriptor", json.dumps(elsewhere).encode())
         assert state(companion) == before
     with plug(badge) as (companion, _):
         provision(companion, second)
@@ -252,6 +254,9 @@ def test_a_report_needs_the_button_and_leaves_its_seeds(simulation, badge, plug,
         assert verified.publisher_name == publisher.name and verified.challenge == code
         assert len(verified.seeds) == 1
         assert sync.take_report_again(companion) == report
+        simulation.run_for(130)
+        offer = json.dumps({"do": "get", "offset": 0}).encode()
+        assert "offered" in refused(companion._exchange, frame.REQUEST, offer, 5)
         simulation.run_for(60)
         assert companion.request("info")["seeds"] == 2
 

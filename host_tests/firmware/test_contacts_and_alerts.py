@@ -10,7 +10,7 @@ import pytest
 from cxhost import sync
 from cxhost.boards import load_board
 from cxhost.image import Filesystem
-from cxhost.publisher import AlertLevel
+from cxhost.publisher import AlertLevel, Publisher
 
 RECORD_BYTES = 24
 
@@ -114,3 +114,25 @@ def test_the_battery_pulled_in_the_middle_of_matching(met, plug):
         found = companion.request("alerts", timeout_s=60)
     assert info["publishers"][0]["published_at"] is not None and not info["matching"]["waiting"]
     assert found["alarm"]
+
+
+def test_a_list_of_hundreds_of_seeds_is_matched_and_the_badge_goes_on(simulation, plug, tmp_path):
+    name, url = "Ruritania Health Service", "https://health.example/cx.json"
+    a, b = (simulation.add_badge(name, position=(2.0 * (name == "B"), 0.0)) for name in "AB")
+    with Publisher.create(
+        tmp_path / "large", name, url, clock=lambda: simulation.now, fewest_new_seeds=130
+    ) as publisher:
+        for badge in (a, b):
+            with plug(badge) as (companion, transport):
+                companion.request("set_time", unix=int(transport.now()))
+                sync.provision(companion, publisher.descriptor_file.read_text())
+        simulation.run_for(2400)
+        with plug(a) as (companion, _):
+            known = companion.request("info")["publishers"][0]
+            publisher.accept_report(sync.take_report(companion, known, publisher.issue_code()))
+        found = deliver(simulation, plug, b, publisher)
+    assert found["new_seeds"] >= 130
+    assert found["alarm"] and [one["risk"] for one in found["alerts"]] == ["high"]
+    with plug(b) as (companion, _):
+        info = companion.request("info")
+    assert info["boot"] == 0 and info["last_crash"] is None and not info["matching"]["error"]
