@@ -31,7 +31,7 @@ class Console:
         self._requests = requests
         self._decoder = frame.Decoder(frame.MAX_TO_BADGE)
         self._parts = b""
-        self._last_sequence = -1
+        self._last_frame = (0, -1, b"")
         self._last_answer = b""
 
     @property
@@ -55,9 +55,10 @@ class Console:
                     await self._handle(received[0], received[1], received[2])
 
     async def _handle(self, kind: int, sequence: int, payload: bytes) -> None:
-        if sequence != self._last_sequence:
+        # The whole frame is compared: the first one of a new session may happen to have the same number.
+        if (kind, sequence, payload) != self._last_frame:
             self._last_answer = await self._answer(kind, sequence, payload)
-            self._last_sequence = sequence
+            self._last_frame = (kind, sequence, payload)
         self._serial.write(self._last_answer)
 
     async def _answer(self, kind: int, sequence: int, payload: bytes) -> bytes:

@@ -131,6 +131,8 @@ class Publications:
 
         CxError with the reason when the list is refused; nothing has changed then.
         """
+        if publisher.is_pending:
+            raise RefusedError("publication: an earlier list of this publisher is being matched, wait for it")
         with open(self._storage.path(name), "rb") as stream, Loaded("cx.publication") as publication:
             header = publication.verify(stream, publisher.certificate)
             publication.check_observer(header, publisher.url, publisher.published_at, self._clock.unix())
