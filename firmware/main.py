@@ -52,9 +52,9 @@ def main() -> None:
     """Run the application; restart the board if it fails."""
     button = Button(board.button())
     if is_prompt_wanted(button):
-        micropython.kbd_intr(3)  # Ctrl-C interrupts again; boot.py had made it data
         print("cx-badge: button pressed, the prompt is open")
         return
+    micropython.kbd_intr(-1)  # from here on Ctrl-C is data
     app = None
     try:
         app = build(button)

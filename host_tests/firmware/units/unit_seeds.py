@@ -65,7 +65,7 @@ class Flash:
         self._write("save " + name, lambda: self.files.update({name: bytes(payload)}))
 
     def remove(self, name):
-        self._write("remove " + name, lambda: self.files.pop(name))
+        self._write("remove " + name, lambda: self.files.pop(name, None))
 
     # NVS
     def get_i32(self, key):
