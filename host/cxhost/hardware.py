@@ -79,6 +79,9 @@ def install_command(board: BoardOption = "ESP32_GENERIC", port: PortOption = Non
 
 def simulate_command(
     directory: Annotated[Path, typer.Argument(help="Folder of the simulated badge, made when missing.")],
+    press_button: Annotated[
+        bool, typer.Option("--press-button", help="Hold the button while it starts: opens its prompt.")
+    ] = False,
 ) -> None:
     """Run a simulated badge on a pseudo-terminal in real time, until Ctrl-C; its port is printed first.
 
@@ -86,7 +89,7 @@ def simulate_command(
     """
     from cxhost.sim.pty import PtyBadge  # POSIX only
 
-    badge = PtyBadge(directory)
+    badge = PtyBadge(directory, press_button)
     try:
         typer.echo(badge.port)
         badge.run()

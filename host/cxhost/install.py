@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,25 @@ from cxhost.boards import Board
 from cxhost.build import build
 from cxhost.image import OWNED, application
 
+# Once the badge's prompt answers, and before: mpremote itself would wait for ever on a silent port.
 _TIMEOUT_S = 300
+_PROMPT_S = 20
+_READY = "cx-ready"
 _MARK = "cx-files "
-# Runs on the badge: the SHA-256 of every file that the application owns or would replace.
-_LIST = """
+_UP_TO_DATE = "Up to date: "
+# Runs on the badge before the files are copied.
+_PREPARE = """
+import os
+print(READY)
+for path in PATHS:
+    try:
+        os.mkdir("/" + path)
+    except OSError as error:
+        if error.errno != 17:
+            raise
+"""
+# Runs after it: removes what the application has no more, lists the SHA-256 of every file of its own.
+_FINISH = """
 import hashlib, json, os, binascii
 def walk(path):
     try:
@@ -46,24 +61,19 @@ def digest(path):
             if not n:
                 return binascii.hexlify(sha.digest()).decode()
             sha.update(memoryview(buffer)[:n])
-found = {}
+removed = []
+held = {}
 for folder in FOLDERS:
-    for path in walk("/" + folder):
-        found[path[1:]] = digest(path)
+    for path in list(walk("/" + folder)):
+        if path[1:] in FILES:
+            held[path[1:]] = digest(path)
+        else:
+            os.remove(path)
+            removed.append(path[1:])
 for entry in os.ilistdir("/"):
     if entry[0] in FILES:
-        found[entry[0]] = digest("/" + entry[0])
-print(MARK + json.dumps(found))
-"""
-_REMOVE = "import os\nfor path in PATHS:\n    os.remove('/' + path)\n"
-_MAKE = """
-import os
-for path in PATHS:
-    try:
-        os.mkdir('/' + path)
-    except OSError as error:
-        if error.errno != 17:
-            raise
+        held[entry[0]] = digest("/" + entry[0])
+print(MARK + json.dumps([held, removed]))
 """
 
 
@@ -89,88 +99,65 @@ def install(board: Board, port: str, on_step: Callable[[str], None] | None = Non
 
 
 def install_files(folder: Path, port: str, on_step: Callable[[str], None]) -> Installed:
-    """Make the badge at ``port`` hold the application in ``folder``, a mirror of the badge's root."""
-    files = application(folder)
-    wanted = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+    """Make the badge at ``port`` hold the application in ``folder``, a mirror of the badge's root.
+
+    One session of mpremote, so that a badge whose prompt was opened by its button keeps it to the end.
+    """
+    wanted = {path: hashlib.sha256(content).hexdigest() for path, content in application(folder).items()}
+    order = sorted(wanted, key=lambda path: (path in {"boot.py", "main.py"}, path))
+    parents = sorted({parent.as_posix() for path in wanted for parent in Path(path).parents if parent.name})
     with tempfile.TemporaryDirectory() as scratch:
-        scripts = Path(scratch)
-        (scripts / "list.py").write_text(_with(_LIST, FOLDERS=OWNED, FILES=_root_files(files), MARK=_MARK))
-        held = _listing(_mpremote(port, "run", str(scripts / "list.py")))
-        copied = sorted((path for path in wanted if held.get(path) != wanted[path]), key=_order)
-        removed = sorted(set(held) - set(wanted))
-        if copied or removed:
-            held = _copy(port, folder, scripts, copied, removed, on_step)
-            wrong = sorted(path for path in wanted.keys() | held.keys() if held.get(path) != wanted.get(path))
-            if wrong:
-                raise InstallError(f"{wrong[0]}: the badge does not hold what was copied; install again")
-        _mpremote(port, "reset")
-    return Installed(tuple(copied), tuple(removed), len(wanted) - len(copied))
-
-
-def _copy(
-    port: str,
-    folder: Path,
-    scripts: Path,
-    copied: list[str],
-    removed: list[str],
-    on_step: Callable[[str], None],
-) -> dict[str, str]:
-    """Copy and remove files, then return what the badge holds."""
-    parents = {parent.as_posix() for path in copied for parent in Path(path).parents if parent.name}
-    (scripts / "make.py").write_text(_with(_MAKE, PATHS=sorted(parents)))
-    (scripts / "remove.py").write_text(_with(_REMOVE, PATHS=removed))
-    _mpremote(port, "run", str(scripts / "make.py"), "+", "run", str(scripts / "remove.py"))
-    chain: list[str] = []
-    for path in copied:
-        chain += ["+", "fs", "cp", "--force", str(folder / path), f":/{path}"]
-    if chain:
-        _mpremote(port, *chain[1:], on_line=lambda line: _report(line, on_step))
-    return _listing(_mpremote(port, "run", str(scripts / "list.py")))
+        prepare, finish = Path(scratch, "prepare.py"), Path(scratch, "finish.py")
+        prepare.write_text(_with(_PREPARE, READY=_READY, PATHS=parents))
+        finish.write_text(_with(_FINISH, MARK=_MARK, FOLDERS=OWNED, FILES=tuple(order)))
+        chain = ["run", str(prepare)]
+        for path in order:
+            chain += ["+", "fs", "cp", str(folder / path), f":/{path}"]
+        lines = _mpremote(port, [*chain, "+", "run", str(finish), "+", "reset"], on_step)
+    held, removed = _listing(lines)
+    wrong = sorted(path for path in wanted if held.get(path) != wanted[path])
+    if wrong:
+        raise InstallError(f"{wrong[0]}: the badge does not hold what was copied; install again")
+    same = {line.removeprefix(_UP_TO_DATE).strip("/") for line in lines if line.startswith(_UP_TO_DATE)}
+    return Installed(tuple(path for path in order if path not in same), tuple(sorted(removed)), len(same))
 
 
 def _with(script: str, **values: object) -> str:
     return "".join(f"{name} = {value!r}\n" for name, value in values.items()) + script
 
 
-def _root_files(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    return tuple(path for path in files if "/" not in path)
-
-
-def _order(path: str) -> tuple[bool, str]:
-    return (path in {"boot.py", "main.py"}, path)
-
-
-def _listing(output: str) -> dict[str, str]:
-    for line in output.splitlines():
+def _listing(lines: list[str]) -> tuple[dict[str, str], list[str]]:
+    for line in lines:
         if line.startswith(_MARK):
-            return json.loads(line.removeprefix(_MARK))
-    raise InstallError(f"the badge did not list its files; it said: {output.strip()[-200:]}")
+            held, removed = json.loads(line.removeprefix(_MARK))
+            return held, removed
+    raise InstallError(f"the badge did not list its files; it said: {' '.join(lines)[-200:]}")
 
 
-def _report(line: str, on_step: Callable[[str], None]) -> None:
-    """Tell ``on_step`` of a file when mpremote begins to copy it."""
-    if line.startswith("cp "):
-        on_step(line.rpartition(" :/")[2].strip())
-
-
-def _mpremote(port: str, *arguments: str, on_line: Callable[[str], None] | None = None) -> str:
-    """Run mpremote on ``port``; return what it printed, each line told to ``on_line`` as it comes."""
+def _mpremote(port: str, arguments: list[str], on_step: Callable[[str], None]) -> list[str]:
+    """Run mpremote on ``port``; return the lines it printed. ``on_step`` is told the files it comes to."""
     command = [sys.executable, "-u", "-m", "mpremote", "connect", port, *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    watchdog = threading.Timer(_TIMEOUT_S, process.kill)
+    watchdog = threading.Timer(_PROMPT_S, process.kill)
     watchdog.start()
-    lines = []
+    lines: list[str] = []
     with process:
         assert process.stdout is not None  # noqa: S101  asked for above
         for line in process.stdout:
-            lines.append(line)
-            if on_line is not None:
-                on_line(line)
+            lines.append(line.strip())
+            if lines[-1] == _READY:
+                watchdog.cancel()
+                watchdog = threading.Timer(_TIMEOUT_S, process.kill)
+                watchdog.start()
+            elif line.startswith("cp "):
+                on_step(line.rpartition(" :/")[2].strip())
     watchdog.cancel()
     if process.returncode == 0:
-        return "".join(lines)
-    said = [line.strip() for line in lines if line.strip()]
-    reason = said[-1] if said else f"mpremote ended with {process.returncode}"
-    if "raw repl" in reason:
-        reason += "; reset the badge, press its button within three seconds, then install again"
-    raise InstallError(f"{port}: {reason}")
+        return lines
+    if _READY not in lines and (process.returncode < 0 or "raw repl" in " ".join(lines)):
+        raise InstallError(
+            f"{port}: the badge's prompt does not answer. If it runs the application already, reset it, "
+            "press its button within three seconds, and install again"
+        )
+    said = [line for line in lines if line]
+    raise InstallError(f"{port}: {said[-1] if said else f'mpremote ended with {process.returncode}'}")

@@ -54,7 +54,9 @@ def test_a_running_program_is_interrupted_and_comes_back(badge, tmp_path):
     program = tmp_path / "main.py"
     program.write_text("import time\nprint('application')\nwhile True:\n    time.sleep(1)\n")
     mpremote(badge, "fs", "cp", str(program), ":main.py")
+    mpremote(badge, "reset")
     assert mpremote(badge, "eval", "1 + 1").strip() == "2"
+    mpremote(badge, "reset")
     transport = open_transport(badge.port)
     try:
         seen = b""
@@ -88,9 +90,13 @@ def test_only_changed_files_are_copied_and_old_ones_removed(badge, tmp_path):
     assert set(files) == {"/badge/a.mpy", "/badge/drivers/b.mpy", "/main.py", "/data"}
 
 
-def test_the_installed_application_answers(badge):
+def test_the_installed_application_answers(badge, monkeypatch):
     done = install(load_board("sim"), badge.port)
     assert "main.py" in done.copied and done.copied[-1] == "main.py"
+    monkeypatch.setattr("cxhost.install._PROMPT_S", 5)
+    with pytest.raises(InstallError, match="press its button within three seconds"):
+        install(load_board("sim"), badge.port)
+    badge.reset(press_button=True)  # from here on Ctrl-C is data; only the owner's button opens the prompt
     assert install(load_board("sim"), badge.port).copied == ()
     transport = open_transport(badge.port)
     try:

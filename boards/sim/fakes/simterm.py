@@ -1,7 +1,8 @@
 """A simulated badge on a pseudo-terminal: the same fakes in real time, then MicroPython's own prompt.
 
-``micropython -i -m simterm FD FLASH NVS CAUSE MAC SKIP``: one byte goes to FD when the badge is ready to be
-talked to; SKIP is 1 where a raw REPL is waiting, in which case main.py does not run, as on a board.
+``micropython -i -m simterm FD FLASH NVS CAUSE MAC SKIP LOW``: one byte goes to FD when the badge is ready
+to be talked to; SKIP is 1 where a raw REPL is waiting, in which case main.py does not run, as on a board;
+LOW is the mask of the pins that are held low from outside.
 """
 
 import gc
@@ -14,6 +15,7 @@ import simstart
 def main(arguments: "list[str]") -> None:
     """Start the badge; what follows is the interpreter's prompt."""
     link = simlink.RealTime(b"", bytes.fromhex(arguments[4]), int(arguments[3]))
+    link.low_pins = int(arguments[6])
     simstart.prepare(link, arguments[1], arguments[2])
     gc.collect()
     with open(int(arguments[0]), "wb") as ready:

@@ -2,9 +2,9 @@
 
 Tools that talk to a board over a serial device (``mpremote``, a terminal program, ``cxbadge``) open the
 port as they open ``/dev/ttyUSB0``. The interpreter lies behind a second pseudo-terminal, whose line
-discipline turns Ctrl-C into SIGINT while a program runs; this module carries the bytes, starts the
-interpreter again when it ends, and restarts the badge when somebody opens the port, as the reset circuit
-of a development board does.
+discipline turns Ctrl-C into SIGINT while a program runs, unless the badge made it data; this module carries
+the bytes and starts the interpreter again when it ends. Opening the port does not reset the badge, as on a
+development board whose DTR and RTS lines are raised together.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from types import TracebackType
 from cxhost.boards import load_board
 from cxhost.image import update_image
 from cxhost.sim import wire
-from cxhost.sim.folder import lock_folder, mac_address
+from cxhost.sim.badge import BUTTON_PIN
+from cxhost.sim.folder import SimulationError, lock_folder, mac_address
 from cxhost.sim.process import command, environment, fakes
 
 _RESET_STATUS = 64
@@ -32,16 +33,18 @@ _RAW, _FRIENDLY = 0x01, 0x02
 _PROMPT = b">>> "
 _START_S = 30.0
 _POLL_S = 0.05
+_STOP, _RESET, _RESET_PRESSED = b"s", b"r", b"b"
 
 
 class PtyBadge:
     """The badge in ``directory`` (made when missing, with an empty file system) on a pseudo-terminal.
 
     ``port`` is the device to open. A context manager; ``run`` serves until ``stop`` is called, ``start``
-    does so in a thread.
+    does so in a thread. With ``press_button`` the button is held while the badge starts: an application
+    that is there opens MicroPython's prompt.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, press_button: bool = False) -> None:
         self._board = load_board("sim")
         self._fakes = fakes(self._board)
         self._folder = Path(directory)
@@ -55,7 +58,9 @@ class PtyBadge:
         tty.setraw(slave)
         self.port = os.ttyname(slave)
         os.close(slave)
-        self._stop_read, self._stop_write = os.pipe()
+        self._orders, self._order = os.pipe()
+        self._done = threading.Event()
+        self._is_pressed = press_button
         self._process: subprocess.Popen[bytes] | None = None
         self._badge = -1
         self._is_raw = False
@@ -77,7 +82,14 @@ class PtyBadge:
 
     def stop(self) -> None:
         """End ``run``."""
-        os.write(self._stop_write, b"s")
+        os.write(self._order, _STOP)
+
+    def reset(self, press_button: bool = False) -> None:
+        """Reset the badge that ``start`` serves, with its button held if ``press_button``."""
+        self._done.clear()
+        os.write(self._order, _RESET_PRESSED if press_button else _RESET)
+        if not self._done.wait(_START_S):
+            raise SimulationError(f"the badge on {self.port} did not start again")
 
     @property
     def flash_path(self) -> Path:
@@ -95,27 +107,27 @@ class PtyBadge:
     def close(self) -> None:
         """Power off and give the port and the folder back."""
         self.power_off()
-        for descriptor in (self._port, self._stop_read, self._stop_write):
+        for descriptor in (self._port, self._orders, self._order):
             os.close(descriptor)
         self._lock.close()
 
     def run(self) -> None:
         """Carry bytes between the port and the badge until ``stop``."""
         self._boot(wire.POWER_ON)
-        is_open = False
         while True:
-            ready = select.select([self._stop_read, self._badge], [], [], 0 if is_open else _POLL_S)[0]
-            if self._stop_read in ready:
-                return
-            was_open, is_open = is_open, self._is_open()
-            if is_open and not was_open:
-                self._is_raw = False
+            is_open = self._is_open()
+            sources = [self._orders, self._badge, *([self._port] if is_open else [])]
+            ready = select.select(sources, [], [], _POLL_S)[0]
+            if self._orders in ready:
+                order = os.read(self._orders, 1)
+                if order == _STOP:
+                    return
+                self._is_raw, self._is_pressed = False, order == _RESET_PRESSED
                 self._boot(wire.POWER_ON)
+                self._done.set()
                 continue
-            if is_open:
-                ready = select.select([self._stop_read, self._badge, self._port], [], [], _POLL_S)[0]
-                if self._port in ready:
-                    self._to_badge()
+            if self._port in ready:
+                self._to_badge()
             if self._badge in ready and not self._from_badge(is_open):
                 self._ended()
 
@@ -174,13 +186,16 @@ class PtyBadge:
             str(self._nvs),
             str(cause),
             mac_address(self._folder.name).hex(),
+            str(int(self._is_raw)),
+            str(1 << BUTTON_PIN if self._is_pressed else 0),
         ]
+        self._is_pressed = False
 
         def take_terminal() -> None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         self._process = subprocess.Popen(
-            [*command(self._board, "-i"), "-m", "simterm", *arguments, "1" if self._is_raw else "0"],
+            [*command(self._board, "-i"), "-m", "simterm", *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
