@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -94,14 +95,13 @@ def test_the_installed_application_answers(badge, monkeypatch):
     done = install(load_board("sim"), badge.port)
     assert "main.py" in done.copied and done.copied[-1] == "main.py"
     monkeypatch.setattr("cxhost.install._PROMPT_S", 5)
+    time.sleep(5)  # the application runs: Ctrl-C is data, only the owner's button opens the prompt
     with pytest.raises(InstallError, match="press its button within three seconds"):
         install(load_board("sim"), badge.port)
-    badge.reset(press_button=True)  # from here on Ctrl-C is data; only the owner's button opens the prompt
+    badge.reset(press_button=True)
     assert install(load_board("sim"), badge.port).copied == ()
     transport = open_transport(badge.port)
     try:
-        import time
-
         time.sleep(4)  # main.py leaves three seconds to those who want the prompt
         hello = Badge(transport, lambda _what, _seconds: None).hello()
     finally:
