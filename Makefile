@@ -12,7 +12,7 @@ FIRMWARE ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-powercut soak fuzz check lint types format mpy flash install clean wasm bench bench-publisher
+.PHONY: help demo test test-powercut soak fuzz sniff statistics detection check lint types format mpy flash install clean wasm bench bench-publisher
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,15 @@ bench: $(READY) ## measure identifier engines and documents: speed, instructions
 
 bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, reports in a second
 	$(BIN)/python bench/publisher.py
+
+sniff: $(READY) ## what a sniffer sees of failing badges over 14 virtual days (three minutes)
+	CXBADGE_DAYS=14 PYTHONPATH=lib:host $(BIN)/python -m pytest -q host_tests/firmware/test_sniffer.py
+
+statistics: $(READY) ## randomness of 100 000 rotations, and attempts to follow a badge (two minutes)
+	CXBADGE_ROTATIONS=100000 PYTHONPATH=lib:host $(BIN)/python -m pytest -q host_tests/firmware/test_linking.py
+
+detection: $(READY) ## 1 000 encounters of each kind for each power profile (half an hour)
+	CXBADGE_ENCOUNTERS=1000 PYTHONPATH=lib:host $(BIN)/python -m pytest -q host_tests/firmware/test_detection.py
 
 check: lint types test ## lint, types and tests: what CI runs
 

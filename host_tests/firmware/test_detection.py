@@ -1,0 +1,101 @@
+"""Encounters of two badges, by profile, length and distance: how many are in the log, and how long they seem.
+
+The air is the simulator's model (indoor path loss, shadowing, fading); collisions are not in it.
+``CXBADGE_ENCOUNTERS`` (20 of each kind here, 1 000 in ``make detection``) and ``CXBADGE_SEED`` repeat a run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from bisect import bisect_right
+
+import pytest
+
+from cx import contact, profiles
+from cxhost.boards import load_board
+from cxhost.build import build
+from cxhost.image import Filesystem
+from cxhost.sim import Simulation
+
+ENCOUNTERS = int(os.environ.get("CXBADGE_ENCOUNTERS", "20"))
+SEED = int(os.environ.get("CXBADGE_SEED", "11"))
+MINUTES = (5, 15)
+METRES = (1.0, 2.0)
+FAR = (5000.0, 0.0)
+# The log counts in steps of 4 s from when the application starts, some 4 s after the battery is put in.
+LAG_S = 8
+# A sighting is dated when its scan ends, and that may be after they parted.
+SCAN_S = 8
+
+
+def application(tmp_path, profile: str):
+    """Return the application with another profile in its board.json."""
+    folder = tmp_path / "application"
+    shutil.copytree(build(load_board("sim")), folder)
+    board = json.loads((folder / "board.json").read_text())
+    (folder / "board.json").write_text(json.dumps(board | {"profile": profile}))
+    return folder
+
+
+def meet(sim, b, draw) -> list[tuple[float, float, int, float]]:
+    """Let the badges meet; return (begin, end, minutes, metres) of each encounter, in seconds."""
+    met = []
+    kinds = [(minutes, metres) for minutes in MINUTES for metres in METRES] * ENCOUNTERS
+    draw.shuffle(kinds)
+    for minutes, metres in kinds:
+        begin = sim.now_us / 1e6
+        b.move((metres, 0.0))
+        sim.run_for(minutes * 60)
+        met.append((begin, sim.now_us / 1e6, minutes, metres))
+        b.move(FAR)
+        sim.run_for(draw.uniform(600, 900))
+    sim.run_for(2400)  # until everything is on flash
+    return met
+
+
+def contacts_in_log(badge) -> list:
+    flash = Filesystem(load_board("sim"), badge.flash_path.read_bytes())
+    data = b"".join(flash.read(path) for path in sorted(flash.files("/data/log")))
+    return [contact.decode(record) for record in contact.records(data)]
+
+
+@pytest.mark.parametrize("profile", profiles.NAMES)
+def test_encounters_are_in_the_log(profile, tmp_path, start_time, capsys):
+    draw = random.Random(f"{SEED} {profile}")
+    with Simulation(
+        tmp_path / "sim", seed=SEED, start=start_time, application_folder=application(tmp_path, profile)
+    ) as sim:
+        a, b = (sim.add_badge(name, position=(0.0, 0.0) if name == "A" else FAR) for name in "AB")
+        sim.run_for(60)
+        met = meet(sim, b, draw)
+        a.power_off()
+        log = contacts_in_log(a)
+        of_b = {one.payload[7:] for one in sim.on_air if one.badge == "B"}
+    begins = [begin for begin, *_ in met]
+    seconds = [0] * len(met)
+    for one in log:
+        assert one.contact_id in of_b
+        at = bisect_right(begins, one.start_s + LAG_S) - 1
+        assert at >= 0 and one.start_s <= met[at][1] + SCAN_S, "a contact when nobody was near"
+        seconds[at] += one.duration_s
+    lines = []
+    for minutes in MINUTES:
+        for metres in METRES:
+            found = [
+                s / 60 for s, (*_, m, d) in zip(seconds, met, strict=True) if (m, d) == (minutes, metres)
+            ]
+            heard = sorted(one for one in found if one)
+            detected = len(heard) / len(found)
+            low, middle, high = (heard[int((len(heard) - 1) * q)] for q in (0.05, 0.5, 0.95))
+            lines.append(
+                f"{profile:12} {minutes:3d} min {metres:g} m  {detected:7.1%}   "
+                f"{low:5.1f} {middle:5.1f} {high:5.1f}"
+            )
+            assert detected >= (0.95 if minutes == 15 else 0.85), lines[-1]
+    with capsys.disabled():
+        print(f"\n{profile}: {len(found)} encounters of each kind, seed {SEED}")
+        print("profile      length  at   detected   minutes in the log: 5 %, half, 95 %")
+        print("\n".join(lines))
