@@ -13,11 +13,11 @@ import shutil
 from bisect import bisect_right
 
 import pytest
+from host_tests.firmware.test_contacts_and_alerts import logged
 
 from cx import contact, profiles
 from cxhost.boards import load_board
 from cxhost.build import build
-from cxhost.image import Filesystem
 from cxhost.sim import Simulation
 
 ENCOUNTERS = int(os.environ.get("CXBADGE_ENCOUNTERS", "20"))
@@ -56,12 +56,6 @@ def meet(sim, b, draw) -> list[tuple[float, float, int, float]]:
     return met
 
 
-def contacts_in_log(badge) -> list:
-    flash = Filesystem(load_board("sim"), badge.flash_path.read_bytes())
-    data = b"".join(flash.read(path) for path in sorted(flash.files("/data/log")))
-    return [contact.decode(record) for record in contact.records(data)]
-
-
 @pytest.mark.parametrize("profile", profiles.NAMES)
 def test_encounters_are_in_the_log(profile, tmp_path, start_time, capsys):
     draw = random.Random(f"{SEED} {profile}")
@@ -72,7 +66,7 @@ def test_encounters_are_in_the_log(profile, tmp_path, start_time, capsys):
         sim.run_for(60)
         met = meet(sim, b, draw)
         a.power_off()
-        log = contacts_in_log(a)
+        log = [contact.decode(record) for record in logged(a)]
         of_b = {one.payload[7:] for one in sim.on_air if one.badge == "B"}
     begins = [begin for begin, *_ in met]
     seconds = [0] * len(met)
