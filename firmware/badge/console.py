@@ -57,6 +57,7 @@ class Console:
     async def _handle(self, kind: int, sequence: int, payload: bytes) -> None:
         # The whole frame is compared: the first one of a new session may happen to have the same number.
         if (kind, sequence, payload) != self._last_frame:
+            self._last_answer = b""  # nobody asks for it any more, and this request may need the memory
             self._last_answer = await self._answer(kind, sequence, payload)
             self._last_frame = (kind, sequence, payload)
         self._serial.write(self._last_answer)

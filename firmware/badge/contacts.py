@@ -129,7 +129,7 @@ class ContactLog:
     def contacts(self) -> "Iterator[Contact]":
         """Yield every contact of the log, oldest first, pending ones included."""
         self.flush()
-        for number in list(self._segments.numbers):
+        for number in self._segments.numbers:
             for _, batch in self._segments.batches(number):
                 for record in records(batch):
                     yield decode(record)
@@ -167,9 +167,9 @@ class ContactLog:
         self.filter.clear()
         for record in records(memoryview(self._batch)[HEAD_LEN : HEAD_LEN + self._pending * RECORD_LEN]):
             self.filter.add(record)
-        for number in list(self._segments.numbers):
+        for number in self._segments.numbers:
             at = count = 0
-            while at >= 0 and number in self._segments.numbers:
+            while at >= 0:
                 at, added = self._add_slice(number, at)
                 count += added
                 await asyncio.sleep_ms(0)
@@ -208,7 +208,7 @@ class ContactLog:
         return None
 
     def _first_of_newest(self) -> "Contact | None":
-        return self._first_of(self._segments.numbers[-1]) if self._segments.numbers else None
+        return self._first_of(self._segments.end - 1) if self._segments.numbers else None
 
     def _is_new_day(self) -> bool:
         """Tell whether the newest segment began a day ago, so that it holds no more than a day."""

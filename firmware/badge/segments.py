@@ -29,10 +29,13 @@ _VERSION = const(2)
 _BLOCK_LEN = const(4096)
 # Four blocks less the 16 bytes that littlefs needs in them for the chain of blocks (SPEC.md, CTZ lists).
 _SEGMENT_LEN = const(16368)
+_NAME_LEN = const(6)
+# More than any board's flash holds: whatever is further behind the newest is no part of the ring.
+_MOST_SEGMENTS = const(1024)
 
 
 class Segments:
-    """The segments by number, oldest first.
+    """The segments, oldest first, numbered from ``first`` to just before ``end``.
 
     ``damaged`` counts the records that could not be read, as well as that can be known.
     ``most_blocks``: how many blocks of 4 KiB the log may take.
@@ -42,18 +45,25 @@ class Segments:
         self._storage = storage
         self._most_blocks = most_blocks
         storage.make_folder(FOLDER)
-        self.numbers: "list[int]" = []
-        for name in storage.names(FOLDER):
-            if name.isdigit():
-                self.numbers.append(int(name))
-        # Arrays and not lists: they grow for weeks, a few bytes a day.
-        self._sizes = array("I", [self._size_on_flash(number) for number in self.numbers])
+        self.first = self.end = 0
+        self._find()
+        # Three bytes a segment, in two pieces: these grow for weeks.
+        self._blocks = bytearray(len(self.numbers))
+        # Records of each segment, known once it was read
+        self._counts = array("H", bytes(2 * len(self.numbers)))
+        self._newest_len = 0  # bytes
+        for number in self.numbers:
+            self._newest_len = self._size_on_flash(number)
+            self._blocks[number - self.first] = min(_blocks(self._newest_len), 255)
         self._damaged_to: "dict[int, int]" = {}  # number: where the last damage that was counted begins
         self.damaged = 0
-        # Records of each segment, known once it was read
-        self._counts = array("I", bytes(4 * len(self.numbers)))
-        if self.numbers and not self._is_whole(self.numbers[-1]):
+        if self.numbers and not self._is_whole(self.end - 1):
             self._begin()
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of the segments there are, oldest first."""
+        return range(self.first, self.end)
 
     @property
     def count(self) -> int:
@@ -63,7 +73,7 @@ class Segments:
     @property
     def blocks(self) -> int:
         """Number of blocks that the segments take."""
-        return sum((size + _BLOCK_LEN - 1) // _BLOCK_LEN for size in self._sizes)
+        return sum(self._blocks)
 
     @property
     def is_over_budget(self) -> bool:
@@ -80,21 +90,22 @@ class Segments:
         view = memoryview(batch)
         crc = binascii.crc32(view[HEAD_LEN:end], binascii.crc32(bytes((_VERSION, count))))
         struct.pack_into(">BBI", batch, 0, _VERSION, count, crc)
-        if not self.numbers or is_new_day or self._sizes[-1] + end > _SEGMENT_LEN:
+        if not self.numbers or is_new_day or self._newest_len + end > _SEGMENT_LEN:
             self._begin()
-        with open(self.path(self.numbers[-1]), "ab") as stream:
+        with open(self.path(self.end - 1), "ab") as stream:
             stream.write(view[:end])
-        self._sizes[-1] += end
+        self._newest_len += end
+        self._blocks[-1] = _blocks(self._newest_len)
         self._counts[-1] += count
-        return self._sizes[-1] == end
+        return self._newest_len == end
 
     def drop_first(self) -> int:
         """Remove the oldest segment; return the records that were in it, as far as they were counted."""
-        number = self.numbers.pop(0)
-        self._sizes = self._sizes[1:]
-        self._damaged_to.pop(number, None)
-        self._storage.remove(FOLDER + "/%06d" % number)
         count = self._counts[0]
+        self._damaged_to.pop(self.first, None)
+        self._storage.remove(FOLDER + "/%06d" % self.first)
+        self.first += 1
+        self._blocks = self._blocks[1:]
         self._counts = self._counts[1:]
         return count
 
@@ -104,8 +115,8 @@ class Segments:
         The memoryview is that of one buffer, which the next batch overwrites. Who does not go to
         the end must close the generator, or the file stays open.
         """
-        if not self._sizes[self.numbers.index(number)]:
-            return  # begun, but nothing was appended yet
+        if number < self.first or not self._blocks[number - self.first]:
+            return  # dropped meanwhile, or begun and nothing was appended yet
         buffer = bytearray(BATCH_LEN)
         view = memoryview(buffer)
         try:
@@ -123,16 +134,30 @@ class Segments:
 
     def note_count(self, number: int, count: int) -> None:
         """Take what was counted in a segment."""
-        if number in self.numbers:
-            self._counts[self.numbers.index(number)] = count
+        if number >= self.first:
+            self._counts[number - self.first] = count
 
     def path(self, number: int) -> str:
         """Return the full path of a segment's file."""
         return self._storage.path(FOLDER + "/%06d" % number)
 
+    def _find(self) -> None:
+        """Look which segments there are. A number that is missing among them counts as empty."""
+        for name in self._storage.names(FOLDER):
+            if len(name) != _NAME_LEN or not name.isdigit():
+                continue
+            number = int(name)
+            if number - self.first > _MOST_SEGMENTS:
+                for stray in range(self.first, self.end):
+                    self._storage.remove(FOLDER + "/%06d" % stray)
+            if number - self.first > _MOST_SEGMENTS or not self.end:
+                self.first = number
+            self.end = number + 1
+
     def _begin(self) -> None:
-        self.numbers.append(self.numbers[-1] + 1 if self.numbers else 0)
-        self._sizes.append(0)
+        self.end += 1
+        self._newest_len = 0
+        self._blocks.append(0)
         self._counts.append(0)
 
     def _read_batch(self, stream: "BinaryIO", number: int, view: memoryview) -> int:
@@ -175,3 +200,7 @@ class Segments:
             return os.stat(self.path(number))[6]
         except OSError:
             return 0
+
+
+def _blocks(size: int) -> int:
+    return (size + _BLOCK_LEN - 1) // _BLOCK_LEN

@@ -102,6 +102,24 @@ def check_names_that_are_no_segments(case):
     assert case.held() == [0, 1, 2, 3, 4]
 
 
+def check_a_segment_that_is_missing_and_one_that_is_far_away(case):
+    for _ in range(3):
+        case.meet(4)
+        case.wait(checks.DAY_S)
+    os.remove(segment(1))
+    case.start()
+    assert case.held() == [0, 1, 2, 3, 8, 9, 10, 11] and case.badge.log.count == 8
+    case.wait(12 * checks.DAY_S)
+    case.badge.log.drop_expired()
+    assert case.held() == [8, 9, 10, 11] and os.listdir(DATA + "/log") == ["000002"]
+    os.rename(segment(2), segment(700000))
+    with open(segment(0), "wb") as stream:
+        stream.write(b"junk")
+    case.start()
+    case.meet(1)
+    assert case.held() == [8, 9, 10, 11, 12] and sorted(os.listdir(DATA + "/log")) == ["700000", "700001"]
+
+
 def check_damaged_state_files_are_named(case):
     case.badge.clock.set_unix(checks.NOON)
     case.meet(3)
