@@ -175,8 +175,8 @@ class Requests:
             publisher = app.publications.get(_text(request, "publisher"))
             code = _text(request, "code")
             await self._consent(waiting)
+            app.advertiser.renew()  # silent before anything of the seed on air is given away
             report = app.seeds.report(publisher.name, code)
-            app.advertiser.renew()
         return {"size": len(report), "sha256": self._transfer.offer(report)}
 
     async def _wipe(self, _request: dict, waiting: "Waiting") -> dict:

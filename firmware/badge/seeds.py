@@ -41,7 +41,7 @@ _UNKNOWN_DAY = const(0xFFFF)
 _NOT_OVER = const(0xFFFF)
 _DISCLOSED = const(1)
 _GAP = const(2)
-_MOST_SEEDS = const(16)  # two weeks of them even if no date was ever known
+_MOST_SEEDS = const(16)  # two weeks of them, however often their owner reports
 # Layout of a slot: head (12), preseed (24), private key (32), public key (65), used (2). Head, big-endian:
 # type, flags (disclosed, gap), identifiers allowed, first day (since 1970, 0xFFFF unknown), boot, seconds.
 # Gap: it was on air in two boots, and nobody knows how far they are apart. Used: 0xFFFF while not over.
@@ -182,21 +182,16 @@ class Seeds:
         return self._storage.load(_REPORT)
 
     def delete_old(self) -> None:
-        """Delete the seeds that began longer ago than the retention time; without dates, all but 16."""
+        """Delete the seeds that began longer ago than the retention time, and all but the newest 16."""
         for number in self._numbers[:-_MOST_SEEDS]:
             self._delete(number)
-        now = self._clock.unix()
-        if now is None:
-            return
-        limit = now - self._retention_days * _DAY_S
         for number in list(self._numbers):
             if number == self._current:
                 continue
             slot = self._load(number)
-            began = None if slot is None else self._date_of(slot)
             if slot is not None:
                 slot.wipe()
-            if slot is None or (began is not None and began < limit):
+            if slot is None or self._clock.is_expired(slot.boot, slot.second, self._retention_days * _DAY_S):
                 self._delete(number)
 
     def _date_of(self, slot: _Slot) -> "int | None":

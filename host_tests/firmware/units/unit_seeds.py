@@ -109,6 +109,9 @@ class Clock:
     def date_of(self, boot, second):
         return self._boot_at[boot] + second if boot in self._known else None
 
+    def is_expired(self, boot, second, retention_s):
+        return self.now - self._boot_at[boot] - second >= retention_s
+
 
 class On:
     def is_active(self):
@@ -296,13 +299,53 @@ def unit_deletion_at_the_end_of_retention(solo):
     assert badge.seeds.held == 1
 
 
-def unit_without_dates_sixteen_are_kept(solo):
+def unit_the_newest_sixteen_are_kept(solo):
     badge = Badge(known=False)
     for _ in range(20):
         badge.use(1)
-        badge.clock.now += 2 * DAY
+        badge.seeds.report("Health", "CODE")
     badge.seeds.delete_old()
-    assert len(badge.slots()) == 16
+    assert sorted(badge.slots()) == list(range(4, 20))
+
+
+def unit_a_clock_set_wrong_and_right_again_deletes_no_seed(solo):
+    """With the badge's own clock, not this file's."""
+    import machine
+
+    from badge.clock import Clock as BadgeClock
+
+    class Life:
+        """The badge's clock, and the seconds that pass in this test."""
+
+        def __init__(self, flash):
+            self.clock = BadgeClock(flash, flash, machine.RTC(), 14 * DAY)
+
+        def wait(self, seconds):
+            while seconds > 0:
+                solo.spend(min(seconds, DAY) * 1_000_000)
+                self.clock.uptime_s()
+                seconds -= DAY
+
+    flash = Flash()
+    flash.note_failure = print
+    life = Life(flash)
+    life.clock.set_unix(TODAY * DAY)
+    seeds = Seeds(flash, flash, life.clock, Randomness(flash, On()), 14)
+    for _ in range(3):
+        seeds.next_identifier()
+        life.wait(DAY + 5 * 3600)
+    assert seeds.held == 3
+    life.clock.set_unix((TODAY + 400) * DAY)
+    seeds.delete_old()
+    assert seeds.held == 3, "a wrong date deleted seeds"
+    life.wait(3600)
+    life.clock.set_unix((TODAY + 4) * DAY)
+    life.wait(2 * DAY)
+    seeds.delete_old()
+    assert seeds.held == 3
+    life.wait(14 * DAY)
+    seeds.delete_old()
+    assert seeds.held == 1, "only the one in use may be older"
 
 
 def unit_no_randomness_no_seed(solo):
