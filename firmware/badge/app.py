@@ -14,6 +14,7 @@ from badge.console import Console
 from badge.contacts import ContactLog
 from badge.matching import Matching
 from badge.observer import Observer
+from badge.processor import Processor
 from badge.publications import Publications
 from badge.radio import Radio
 from badge.randomness import Randomness
@@ -85,7 +86,8 @@ class App:
         self.alerts = Alerts(self.storage, self.clock, risk.Thresholds())
         self.matching = Matching(self.storage, self.publications, self.observer, self.log, self.alerts)
         self.ui = Ui(led, button, lambda: self.alerts.is_alarming, self.observer.mark)
-        self.console = Console(serial, Requests(self))
+        self.processor = Processor(self.profile.cpu_mhz)
+        self.console = Console(serial, Requests(self), self.processor.hurry)
         self._start_watchdog = start_watchdog
 
     async def run(self) -> None:
@@ -125,6 +127,7 @@ class App:
         while True:
             if not self.advertiser.is_late():
                 watchdog.feed()
+            self.processor.calm()
             await asyncio.sleep(_WATCH_S)
 
     async def wipe(self) -> None:

@@ -15,24 +15,27 @@ from cx.compat import TYPE_CHECKING, const
 from cx.errors import CxError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from badge.drivers.serial import UsbSerial
     from badge.requests import Requests
 
-_READ_LEN = const(64)
+_READ_LEN = const(128)
 _REQUEST_LEN = const(1024)
 _SILENCE_MS = const(1000)  # half a frame is forgotten after it
 
 
 class Console:
-    """Serves one companion at a time."""
+    """Serves one companion at a time. ``hurry`` is called at every frame."""
 
-    def __init__(self, serial: "UsbSerial", requests: "Requests") -> None:
+    def __init__(self, serial: "UsbSerial", requests: "Requests", hurry: "Callable[[], None]") -> None:
         self._serial = serial
         self._requests = requests
         self._decoder = frame.Decoder(frame.MAX_TO_BADGE)
         self._parts = b""
         self._last_frame = (0, -1, b"")
         self._last_answer = b""
+        self._hurry = hurry
 
     @property
     def dropped(self) -> int:
@@ -49,10 +52,9 @@ class Console:
             if time.ticks_diff(now_ms, last_ms) > _SILENCE_MS:
                 self._decoder.reset()
             last_ms = now_ms
-            for i in range(count):
-                received = self._decoder.feed(buffer[i])
-                if received is not None:
-                    await self._handle(received[0], received[1], received[2])
+            for kind, sequence, payload in self._decoder.frames(memoryview(buffer)[:count]):
+                self._hurry()
+                await self._handle(kind, sequence, payload)
 
     async def _handle(self, kind: int, sequence: int, payload: bytes) -> None:
         # The whole frame is compared: the first one of a new session may happen to have the same number.

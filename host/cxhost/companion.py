@@ -170,10 +170,7 @@ class Badge:
             remaining = deadline - self._transport.now()
             if remaining <= 0:
                 return None
-            for byte in self._transport.read(remaining):
-                received = self._decoder.feed(byte)
-                if received is not None:
-                    self._arrived.append(received)
+            self._arrived.extend(self._decoder.frames(self._transport.read(remaining)))
 
 
 def _checked(answer: tuple[int, bytes]) -> tuple[int, bytes]:

@@ -6,9 +6,16 @@ from support import raises
 
 
 def decode(data: bytes, limit: int = 230) -> "tuple[list, int]":
-    decoder = frame.Decoder(limit)
-    found = [received for received in (decoder.feed(byte) for byte in data) if received is not None]
-    return found, decoder.dropped
+    """Return the frames found and the bytes dropped, the same whether bytes come one by one or at once."""
+    results = []
+    for size in (1, 7, len(data) + 1):
+        decoder = frame.Decoder(limit)
+        found = []
+        for at in range(0, len(data), size):
+            found += list(decoder.frames(data[at : at + size]))
+        results.append((found, decoder.dropped))
+    assert results[0] == results[1] == results[2]
+    return results[0]
 
 
 def test_frame_layout():
@@ -31,11 +38,9 @@ def test_half_a_frame_does_not_swallow_the_next():
     whole = frame.encode(1, 9, b"whole")
     for cut in range(1, len(whole)):
         decoder = frame.Decoder(230)
-        for byte in whole[:cut]:
-            assert decoder.feed(byte) is None
+        assert list(decoder.frames(whole[:cut])) == []
         decoder.reset()  # what a badge does after a second of silence
-        found = [received for received in (decoder.feed(byte) for byte in whole) if received is not None]
-        assert found == [(1, 9, b"whole")], cut
+        assert list(decoder.frames(whole)) == [(1, 9, b"whole")], cut
         assert decoder.dropped == cut
 
 
@@ -51,6 +56,14 @@ def test_oversize_frames_are_not_waited_for():
     decoder_limit = 16
     stream = frame.encode(1, 1, bytes(17)) + frame.encode(1, 2, b"after")
     assert decode(stream, decoder_limit)[0] == [(1, 2, b"after")]
+
+
+def test_false_starts_hide_no_frame():
+    whole = frame.encode(1, 2, b"after")
+    for noise in (b"\xc3" * 300, b"\xc3\x58" * 300, b"\xc3\x58\x01\x01\x00\x00" * 60, whole[:-1], b"\xc3"):
+        found, dropped = decode(noise + whole + bytes(300))
+        assert found == [(1, 2, b"after")], noise[:8]
+        assert dropped == len(noise) + 300
 
 
 def test_a_payload_over_two_bytes_of_length_is_refused():

@@ -17,8 +17,11 @@ frames of at most 240 bytes in all, which fit the 260-byte input ring of an ESP3
 import binascii
 import struct
 
-from cx.compat import const
+from cx.compat import TYPE_CHECKING, const
 from cx.errors import FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # From the companion
 REQUEST = const(0x01)  # JSON object, or the last part of one
@@ -34,6 +37,7 @@ VERSION = const(1)  # of the console protocol
 OVERHEAD = const(10)
 MAX_TO_BADGE = const(230)  # payload bytes
 MAX_FROM_BADGE = const(8192)
+_MARK = b"\xc3\x58"
 _MARK_0 = const(0xC3)
 _MARK_1 = const(0x58)
 _HEADER_LEN = const(6)
@@ -44,7 +48,7 @@ def encode(kind: int, sequence: int, payload: "bytes | bytearray | memoryview") 
     if len(payload) > 0xFFFF:
         raise FormatError("frame: payload too long")
     body = struct.pack(">BBH", kind, sequence, len(payload)) + bytes(payload)
-    return b"\xc3\x58" + body + struct.pack(">I", binascii.crc32(body))
+    return _MARK + body + struct.pack(">I", binascii.crc32(body))
 
 
 class Decoder:
@@ -60,13 +64,31 @@ class Decoder:
         self._used = 0
         self.dropped = 0
 
-    def feed(self, byte: int) -> "tuple[int, int, bytes] | None":
-        """Take one byte; return (type, sequence, payload) of the next whole frame, else None.
+    def frames(self, data: "bytes | bytearray | memoryview") -> "Iterator[tuple[int, int, bytes]]":
+        """Take bytes; yield (type, sequence, payload) of each frame that is whole now.
 
-        A frame that was hidden behind a false start may come out with the byte after it.
+        All of ``data`` is taken when the iteration has come to its end. What is done for each byte is
+        done in C: the badge has 87 microseconds for one.
         """
-        self._buffer[self._used] = byte
-        self._used += 1
+        view = memoryview(data)
+        at = 0
+        while at < len(view):
+            count = min(len(self._buffer) - self._used, len(view) - at)
+            self._buffer[self._used : self._used + count] = view[at : at + count]
+            self._used += count
+            at += count
+            # A full buffer always gives a frame or loses its first byte, so there is room again.
+            frame = self._next()
+            while frame is not None:
+                yield frame
+                frame = self._next()
+
+    def reset(self) -> None:
+        """Forget half a frame: its other half is not coming any more."""
+        self.dropped += self._used
+        self._used = 0
+
+    def _next(self) -> "tuple[int, int, bytes] | None":
         while self._used:
             size = self._expected()
             if size > self._used:
@@ -78,11 +100,6 @@ class Decoder:
                     return frame
             self._resynchronise()
         return None
-
-    def reset(self) -> None:
-        """Forget half a frame: its other half is not coming any more."""
-        self.dropped += self._used
-        self._used = 0
 
     def _expected(self) -> int:
         """Return how many bytes the frame at the buffer's start needs; 0 if none can start there."""
@@ -103,12 +120,12 @@ class Decoder:
 
     def _resynchronise(self) -> None:
         """Drop bytes up to the next possible start mark."""
-        at = self._buffer.find(b"\xc3", 1, self._used)
-        if at < 0:
-            at = self._used
+        at = self._buffer.find(_MARK, 1, self._used)
+        if at < 0:  # the last byte may be the first half of a mark
+            at = self._used - (self._used > 1 and self._buffer[self._used - 1] == _MARK_0)
         self.dropped += at
         self._discard(at)
 
     def _discard(self, count: int) -> None:
-        self._buffer[: self._used - count] = self._buffer[count : self._used]
+        self._buffer[: self._used - count] = memoryview(self._buffer)[count : self._used]
         self._used -= count

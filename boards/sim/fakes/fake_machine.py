@@ -214,11 +214,12 @@ def unique_id() -> bytes:
 
 
 def freq(hz: "int | None" = None) -> "int | None":
-    """Return or set the frequency of the processor; a simulated one is always as fast."""
+    """Return or set the frequency of the processor: it tells how long the console takes for a byte."""
     if hz is None:
-        return 160_000_000
+        return link.cpu_mhz * 1_000_000
     if hz not in _CPU_HZ:
         raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
+    link.cpu_mhz = hz // 1_000_000
     return None
 
 

@@ -72,6 +72,7 @@ class Link:
         self.dispatching = False
         self.interrupted = False
         self.interrupt_char = 3
+        self.cpu_mhz = 160
         length = struct.unpack("<I", self._read(12))[0]
         hello = self._read(length)
         (self.rtc_us, self.ticks_us, self.cause, self._writes_left) = struct.unpack_from("<qqBq", hello, 0)
@@ -189,6 +190,7 @@ class RealTime:
 
     dispatching = False
     interrupted = False
+    cpu_mhz = 160
 
     def __init__(self, seed: bytes, mac: bytes, cause: int) -> None:
         import utime
