@@ -15,6 +15,15 @@ from cx.bloom import Bloom  # noqa: E402
 # The largest block is taken first, while there is room for it in one piece.
 contact_filter = Bloom(16384)
 
+from badge.loading import Loaded  # noqa: E402
+
+# MicroPython keeps every name that it ever met, in tables that double. Those of the code that comes and goes
+# are met now, so that they do not split the heap, and no table must grow when there is no room in one piece.
+for _name in ("cx.publication", "cx.descriptor", "cx.seedreport"):
+    with Loaded(_name):
+        gc.collect()
+gc.threshold(2048)
+
 import asyncio  # noqa: E402
 import json  # noqa: E402
 import time  # noqa: E402
@@ -84,6 +93,9 @@ def build(button: Button) -> App:
         Led(board.led()),
         button,
         lambda: machine.WDT(timeout=_WATCHDOG_MS),
+        board.battery(),
+        board.buzzer(),
+        board.display(),
     )
     machine.freq(app.profile.cpu_mhz * 1_000_000)
     return app

@@ -25,3 +25,15 @@ def led() -> Pin:
 def button() -> Pin:
     """Return the pin of the button, low while pressed."""
     return Pin(0, Pin.IN, Pin.PULL_UP)
+
+
+def buzzer() -> None:
+    """Return the buzzer: this board has none."""
+
+
+def battery() -> None:
+    """Return the battery's gauge: this board has none."""
+
+
+def display() -> None:
+    """Return the screen: this board has none."""

@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from esp32 import NVS
     from machine import WDT
 
+    from badge.drivers.axp192 import Axp192
     from badge.drivers.button import Button
+    from badge.drivers.buzzer import Buzzer
     from badge.drivers.led import Led
     from badge.drivers.serial import UsbSerial
+    from badge.drivers.st7789 import Screen
     from cx.bloom import Bloom
 
 VERSION = "0.1.0"
@@ -50,7 +53,8 @@ class App:
     """The whole badge.
 
     ``board``: the values of ``board.json``. ``contact_filter``: made by ``main.py`` before anything else.
-    ``start_watchdog``: starts the timer that resets the board unless it is fed every minute.
+    ``start_watchdog``: starts the timer that resets the board unless it is fed every minute. The last three
+    are None where the board has none.
     """
 
     def __init__(
@@ -63,6 +67,9 @@ class App:
         led: "Led",
         button: "Button",
         start_watchdog: "Callable[[], WDT]",
+        battery: "Axp192 | None" = None,
+        buzzer: "Buzzer | None" = None,
+        screen: "Screen | None" = None,
     ) -> None:
         self.version = VERSION
         self.board_name = board["name"]
@@ -85,7 +92,8 @@ class App:
         self.publications = Publications(self.storage, self.clock, budget["publication_bytes"])
         self.alerts = Alerts(self.storage, self.clock, risk.Thresholds())
         self.matching = Matching(self.storage, self.publications, self.observer, self.log, self.alerts)
-        self.ui = Ui(led, button, lambda: self.alerts.is_alarming, self.observer.mark)
+        self.battery = battery
+        self.ui = Ui(led, button, lambda: self.alerts.is_alarming, self.observer.mark, buzzer, screen)
         self.processor = Processor(self.profile.cpu_mhz)
         self.console = Console(serial, Requests(self), self.processor.hurry)
         self._start_watchdog = start_watchdog

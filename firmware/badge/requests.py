@@ -82,6 +82,7 @@ class Requests:
                 "engine": app.engine,
                 "engines_rejected": app.engines_rejected,
                 "profile": app.profile.name,
+                "battery_mv": None if app.battery is None else app.battery.millivolts(),
                 "uptime_s": app.clock.uptime_s(),
                 "boot": app.clock.boot,
                 "time": app.clock.unix(),

@@ -1,4 +1,4 @@
-"""What the owner sees and does: one light, one button.
+"""What the owner sees, hears and does: one light, one button; a buzzer and a screen on boards that have them.
 
 Patterns differ in number and length of flashes, never in colour only:
 
@@ -7,6 +7,8 @@ Patterns differ in number and length of flashes, never in colour only:
 - waiting for consent: even blinking, half a second on, half a second off;
 - accepted: one long flash; refused: five quick ones;
 - mark set (double press): two long flashes; mark ended: two short ones.
+
+Buzzer and screen are for consent only: an alert is not for whoever stands near.
 """
 
 import asyncio
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from badge.drivers.button import Button
+    from badge.drivers.buzzer import Buzzer
     from badge.drivers.led import Led
+    from badge.drivers.st7789 import Screen
 
 CONSENT_S = const(30)
 _FLASH_MS = const(60)
@@ -27,16 +31,24 @@ _DOUBLE_PRESS_MS = const(800)
 
 
 class Ui:
-    """Light and button.
+    """Light and button, and ``buzzer`` and ``screen``, None where the board has none.
 
     ``is_alarming`` is asked before each pattern; ``mark`` is called at a double press and returns
     whether the owner's mark is on now.
     """
 
     def __init__(
-        self, led: "Led", button: "Button", is_alarming: "Callable[[], bool]", mark: "Callable[[], bool]"
+        self,
+        led: "Led",
+        button: "Button",
+        is_alarming: "Callable[[], bool]",
+        mark: "Callable[[], bool]",
+        buzzer: "Buzzer | None" = None,
+        screen: "Screen | None" = None,
     ) -> None:
         self._led = led
+        self._buzzer = buzzer
+        self._screen = screen
         self._button = button
         self._is_alarming = is_alarming
         self._mark = mark
@@ -78,6 +90,7 @@ class Ui:
         async with self._busy:
             self._consented.clear()
             self._is_asking = True
+            self._write("press", "to agree")
             on_asking()
             asking = asyncio.create_task(self._ask())
             try:
@@ -87,20 +100,40 @@ class Ui:
                 has_consented = False
             self._is_asking = False
             asking.cancel()
-            self._led.set(False)
+            self._signal(False)
+            self._write("accepted" if has_consented else "refused")
             if has_consented:
-                await self._flash(1, 1000, 200)
+                await self._flash(1, 1000, 200, self._signal)
             else:
-                await self._flash(5, 50, 50)
+                await self._flash(5, 50, 50, self._signal)
+            self._write()
         return has_consented
 
     async def _ask(self) -> None:
         while True:
-            await self._flash(1, 500, 500)
+            await self._flash(1, 500, 500, self._signal)
 
-    async def _flash(self, times: int, lit_ms: int, dark_ms: int) -> None:
+    async def _flash(
+        self, times: int, lit_ms: int, dark_ms: int, switch: "Callable[[bool], None] | None" = None
+    ) -> None:
+        switch = switch or self._led.set
         for _ in range(times):
-            self._led.set(True)
+            switch(True)
             await asyncio.sleep_ms(lit_ms)
-            self._led.set(False)
+            switch(False)
             await asyncio.sleep_ms(dark_ms)
+
+    def _signal(self, is_on: bool) -> None:
+        """Light and sound."""
+        self._led.set(is_on)
+        if self._buzzer is not None:
+            self._buzzer.value(1 if is_on else 0)
+
+    def _write(self, *lines: str) -> None:
+        """Show these lines, or darken the screen if there are none."""
+        if self._screen is None:
+            return
+        if lines:
+            self._screen.show(lines)
+        else:
+            self._screen.clear()

@@ -25,7 +25,11 @@ class Image:
 
 @dataclass(frozen=True)
 class Board:
-    """What ``board.json`` says. Offsets and sizes in bytes; ``flash_offset`` is where an image is written."""
+    """What ``board.json`` says. Offsets and sizes in bytes.
+
+    ``image``: name of the official MicroPython image, without date and version; ``flash_offset`` is where it
+    is written, ``filesystem_offset`` where that MicroPython puts its file system.
+    """
 
     name: str
     description: str
@@ -37,6 +41,8 @@ class Board:
     heap_bytes: int | None = None
     flash_offset: int | None = None
     flash_bytes: int | None = None
+    filesystem_offset: int | None = None
+    image: str | None = None
     images: tuple[Image, ...] = ()
     budget: dict[str, int] = field(default_factory=dict)
     power: dict[str, Any] = field(default_factory=dict)
@@ -78,6 +84,8 @@ def _board(data: dict[str, Any]) -> Board:
         heap_bytes=data.get("heap_bytes"),
         flash_offset=flash.get("offset"),
         flash_bytes=flash.get("size_bytes"),
+        filesystem_offset=filesystem.get("offset"),
+        image=data.get("image"),
         images=tuple(Image(**image) for image in data.get("images", ())),
         budget=data.get("budget", {}),
         power=data.get("power", {}),

@@ -70,6 +70,10 @@ def _info_rows(info: dict[str, Any]) -> list[tuple[str, str]]:
             "running for",
             f"{info['uptime_s'] // 3600} h {info['uptime_s'] // 60 % 60} min, start number {info['boot']}",
         ),
+        (
+            "battery",
+            "none to read" if info.get("battery_mv") is None else f"{info['battery_mv'] / 1000:.2f} V",
+        ),
         ("contacts", f"{info['contacts']} logged, {info['near']} near now"),
         ("broadcast", f"{info['rotations']} identifiers, {info['failures']} failed changes"),
         ("scans", f"{info['scans']}, {info['heard']} receptions, {info['dropped']} dropped"),

@@ -28,6 +28,7 @@ MICROPYTHON = {
     "binascii",
     "bluetooth",
     "esp32",
+    "framebuf",
     "gc",
     "hashlib",
     "io",
@@ -73,6 +74,15 @@ def test_the_core_imports_itself_and_what_both_runtimes_have(path):
 def test_the_firmware_imports_the_core_and_micropython(path):
     allowed = MICROPYTHON | {"cx", "badge"} | ({"board"} if path.name == "main.py" else set())
     assert imports(path) <= allowed
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "boards").glob("*/board.py")), ids=lambda path: path.parent.name
+)
+def test_a_board_imports_machine_and_drivers(path):
+    assert imports(path) <= {"sys", "machine", "badge", "TYPE_CHECKING"} | (
+        {"simconsole"} if path.parent.name == "sim" else set()
+    )
 
 
 @pytest.mark.parametrize("path", sources("host"), ids=lambda path: path.name)
