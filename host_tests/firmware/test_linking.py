@@ -12,8 +12,9 @@ import random
 from itertools import pairwise
 
 import pytest
-from host_tests.firmware import linking
 from host_tests.firmware.test_units import run_solo
+
+from cxhost.sim import linking
 
 ROTATIONS = int(os.environ.get("CXBADGE_ROTATIONS", "10000"))
 SEED = os.environ.get("CXBADGE_SEED", "11")

@@ -47,7 +47,7 @@ def record(directory, application, start) -> tuple[list, int, int]:
             pulled += 1
             sim.run_for(cuts.randrange(1, 600))
             badge.power_on()
-        starts = sum(badge._state.starts for badge in badges)
+        starts = sum(badge.starts for badge in badges)
         return sim.on_air, pulled, starts
 
 

@@ -7,7 +7,7 @@ import struct
 from binascii import crc32
 
 from micropython import const
-from simlink import link
+from simlink import WEAR, link
 
 TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class NVS:
                     body += struct.pack("<BBBH", len(name), len(key), kind, len(data))
                     body += name.encode() + key.encode() + data
         link.flash_write()
+        link.emit(WEAR, b"\xff\xff")
         _file.seek(0)
         _file.write(_MAGIC + struct.pack("<II", len(body), crc32(body)) + body)
         _file.flush()

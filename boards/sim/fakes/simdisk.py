@@ -1,7 +1,9 @@
 """The flash of a simulated badge: 4096-byte blocks of a host file, as littlefs sees an ESP32's partition."""
 
+import struct
+
 from micropython import const
-from simlink import link
+from simlink import WEAR, link
 
 TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Flash:
 
     def _erase(self, block: int) -> None:
         link.flash_write()
+        link.emit(WEAR, struct.pack("<h", block))
         self._stream.seek(block * _BLOCK_BYTES)
         for _ in range(_BLOCK_BYTES // len(_ERASED)):
             self._stream.write(_ERASED)

@@ -3,7 +3,8 @@
 Real MicroPython processes in virtual time, on real flash images, under a modelled sky.
 """
 
-from cxhost.sim.badge import PinChange, SimulatedBadge
+from cxhost.sim.badge import SimulatedBadge
+from cxhost.sim.chip import PinChange
 from cxhost.sim.folder import SimulationError
 from cxhost.sim.radio import RadioModel
 from cxhost.sim.simulation import OnAir, Simulation, open_simulated

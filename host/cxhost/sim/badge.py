@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from cxhost.sim import wire
+from cxhost.sim.chip import Crystal, PinChange, State, Wear
 from cxhost.sim.folder import SimulationError, load_starts, lock_folder, mac_address, save_starts
 from cxhost.sim.process import BadgeProcess
-from cxhost.sim.radio import Heard, Position, Scan
+from cxhost.sim.radio import Heard, Move, Position, Scan
 from cxhost.sim.transport import SimTransport
 from cxhost.sim.uart import UartIn, UartOut
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cxhost.sim.simulation import Simulation
 
 NEVER_US = 1 << 62
+_UNDER_WAY = -1
 # From power to boot.py: the chip's loader and MicroPython's start, about half a second.
 BOOT_US = 500_000
 BUTTON_PIN = 0
@@ -27,52 +28,37 @@ _QUANTUM_US = 1_000_000
 _TRACEBACK = b"Traceback (most recent call last)"
 
 
-@dataclass(frozen=True)
-class PinChange:
-    """An output pin of a badge changed."""
+class SimulatedBadge:
+    """A badge in a simulation. Made by ``Simulation.add_badge``.
 
-    time: datetime
-    pin: int
-    value: int
-
-
-@dataclass
-class _State:
-    """What outlives a start of the badge.
-
-    The clock and RAM of the RTC, and what the world holds at its pins.
+    ``pin_log``: what its outputs did. ``wear``: what was done to its flash. ``on_heard``, if set,
+    is called with each batch of packets that reach it. ``drift_ppm``: how much faster than the world's its clock runs.
     """
 
-    starts: int = 0
-    rtc_base_us: int = 0
-    rtc_memory: bytearray = field(default_factory=bytearray)
-    cause: int = wire.POWER_ON
-    low_pins: int = 0
-    writes_left: int = -1
-
-
-class SimulatedBadge:
-    """A badge in a simulation. Made by ``Simulation.add_badge``."""
-
-    def __init__(self, sim: Simulation, name: str, index: int, folder: Path, ticks_start_ms: int) -> None:
+    def __init__(
+        self, sim: Simulation, name: str, index: int, folder: Path, ticks_start_ms: int, drift_ppm: int
+    ) -> None:
         self.name = name
         self.index = index
         self.folder = folder
         self.pin_log: list[PinChange] = []
         self.crashed: str | None = None
         self._sim = sim
+        self.on_heard: Callable[[list[Heard]], None] | None = None
+        self.wear = Wear()
         self._ticks_us = ticks_start_ms * 1000
+        self._crystal = Crystal(drift_ppm)
         self._lock = lock_folder(folder)
-        self._state = _State(starts=load_starts(folder))
+        self._state = State(starts=load_starts(folder))
         self._process: BadgeProcess | None = None
         self._powered = False
-        self._boot_us = 0
         self._now_us = 0
         self._wake_us = NEVER_US
         self._scan: Scan | None = None
         self._serve_us = NEVER_US
         self._levels: deque[tuple[int, int, int]] = deque()
         self._pending: list[tuple[int, int, bytes]] = []
+        self._is_cut = False  # of what is pending, a part is on its way
         self._input = UartIn()
         self._output = UartOut()
         self._text = b""
@@ -90,9 +76,14 @@ class SimulatedBadge:
         """The littlefs image. While the badge runs it belongs to its process."""
         return self.folder / "flash.img"
 
-    def move(self, position: Position) -> None:
+    @property
+    def starts(self) -> int:
+        """How often it was started."""
+        return self._state.starts
+
+    def move(self, position: Position, facing: float | None = None) -> None:
         """Put the badge at (x, y) metres; None takes it out of everybody's reach."""
-        self._sim.move(self, position)
+        self._sim.move({self: Move(position, facing)})
 
     def power_on(self) -> None:
         """Put the battery in; the badge starts half a second later."""
@@ -101,7 +92,7 @@ class SimulatedBadge:
             self._state.cause = wire.POWER_ON
             self._state.rtc_memory = bytearray()
             self._start_at(self._sim.now_us + BOOT_US)
-            self._state.rtc_base_us = -self._boot_us
+            self._state.rtc_base_us = -self._crystal.boot_us
             self._sim.plan(self)
 
     def power_off(self) -> None:
@@ -153,16 +144,16 @@ class SimulatedBadge:
     # What the conductor does
 
     def _start_at(self, when_us: int) -> None:
-        self._boot_us = self._now_us = self._wake_us = when_us
+        self._crystal.boot_us = self._now_us = self._wake_us = when_us
         self.next_us = when_us
 
     def _start(self) -> None:
         state = self._state
         state.starts += 1
         save_starts(self.folder, state.starts)
-        while self._levels and self._levels[0][0] <= self._boot_us:
+        while self._levels and self._levels[0][0] <= self._crystal.boot_us:
             self._hold(*self._levels.popleft()[1:])
-        self._input.lose_until(self._boot_us)
+        self._input.lose_until(self._crystal.boot_us)
         self._pending.clear()
         self._process = BadgeProcess(
             self._sim.board,
@@ -170,7 +161,7 @@ class SimulatedBadge:
             self.flash_path,
             self.folder / "nvs.bin",
             wire.Hello(
-                rtc_us=self._boot_us + state.rtc_base_us,
+                rtc_us=state.rtc_base_us + self._crystal.boot_us,
                 ticks_us=self._ticks_us,
                 cause=state.cause,
                 writes_left=state.writes_left,
@@ -194,16 +185,29 @@ class SimulatedBadge:
             self._process = None
 
     def step(self, now_us: int) -> None:
-        """Run the badge's next slice at ``now_us``: hand over what happened, take what it did."""
+        """Run the badge's next slice at ``now_us``."""
+        self.grant(now_us)
+        self.take()
+
+    def is_listening(self, now_us: int) -> bool:
+        """Tell whether the slice at ``now_us`` depends on what the others have sent until then."""
+        return self._scan is not None and (self._sim.is_thinned or now_us >= self._serve_us)
+
+    def grant(self, now_us: int) -> None:
+        """Give the badge its slice at ``now_us``, with what happened until then; ``take`` must follow."""
+        self.next_us = _UNDER_WAY
         if self._process is None:
             self._start()
-        else:
-            self._collect(now_us)
-            frame = self._frame()
-            try:
-                self._process.line.grant(now_us - self._boot_us, frame)
-            except wire.Closed:
-                self._died()
+            return
+        self._collect(now_us)
+        frame = self._frame()
+        try:
+            self._process.line.grant(self._crystal.local_us(now_us), frame)
+        except wire.Closed:
+            self._died()
+
+    def take(self) -> None:
+        """Wait for the end of the slice and carry out what the badge did in it."""
         self._take()
         self._plan()
 
@@ -216,7 +220,7 @@ class SimulatedBadge:
             self._hold(pin, level)
             pending.append((when, wire.LEVEL, bytes((pin, level))))
         scan = self._scan
-        if scan is not None and now_us >= self._serve_us:
+        if scan is not None and self.is_listening(now_us):
             self.listen(min(now_us, scan.end_us))
             if now_us >= scan.end_us:
                 pending.append((scan.end_us, wire.SCAN_DONE, b""))
@@ -232,6 +236,8 @@ class SimulatedBadge:
         """Draw what the badge hears up to ``until_us``; it is delivered with the next slice."""
         if self._scan is not None and until_us > self._scan.served_us:
             heard = self._sim.air.receive(self.index, self._scan, until_us)
+            if self.on_heard is not None and heard:
+                self.on_heard(heard)
             self._pending += [(packet.when_us, wire.HEARD, _heard(packet)) for packet in heard]
 
     def tune(self, now_us: int) -> None:
@@ -240,8 +246,8 @@ class SimulatedBadge:
         if scan is None:
             self._serve_us = NEVER_US
             return
-        audible = self._sim.air.audible(self.index)
         self._serve_us = scan.end_us
+        audible = 0 if self._sim.is_thinned else self._sim.air.audible(self.index)
         if audible:
             quantum = _QUANTUM_US if audible <= 4 else max(50_000, 4 * _QUANTUM_US // audible)
             self._serve_us = min(scan.end_us, now_us + quantum)
@@ -264,11 +270,13 @@ class SimulatedBadge:
 
     def _frame(self) -> bytes:
         frame = b""
+        self._is_cut = False
         for at, (when, kind, payload) in enumerate(self._pending):
             if len(frame) + len(payload) + 10 > wire.MAX_EVENT_BYTES:
                 del self._pending[:at]
+                self._is_cut = True
                 return frame
-            frame += wire.event(kind, when - self._boot_us, payload)
+            frame += wire.event(kind, self._crystal.local_us(when), payload)
         self._pending.clear()
         return frame
 
@@ -283,20 +291,22 @@ class SimulatedBadge:
                 self._fail("has not come back for a long time: an endless loop without an idle point?")
             for kind, when, payload in records:
                 idle = kind == wire.IDLE
-                self._record(kind, self._boot_us + when, payload)
+                self._record(kind, self._crystal.world_us(when), payload)
         if self._process is not None:
             self._print(self._process.text(), self._now_us)
 
     def _record(self, kind: int, when: int, payload: bytes) -> None:
         if kind == wire.IDLE:
             self._now_us = when
-            self._wake_us = self._boot_us + struct.unpack("<q", payload)[0]
+            self._wake_us = min(NEVER_US, self._crystal.world_us(struct.unpack("<q", payload)[0]))
             if self._scan is not None and self._serve_us <= when:
                 self.tune(when)
         elif kind == wire.CONSOLE:
             self._output.write(payload, when)
         elif kind == wire.PIN:
             self.pin_log.append(PinChange(self._sim.at(when), *payload))
+        elif kind == wire.WEAR:
+            self.wear.add(struct.unpack("<h", payload)[0])
         elif kind == wire.EXIT:
             self._exit(when, *struct.unpack("<Bq", payload))
         elif kind in (wire.RTC, wire.RTC_MEMORY):
@@ -322,7 +332,7 @@ class SimulatedBadge:
 
     def _rtc(self, kind: int, payload: bytes) -> None:
         if kind == wire.RTC:
-            self._state.rtc_base_us = struct.unpack("<q", payload)[0] - self._boot_us
+            self._state.rtc_base_us = struct.unpack("<q", payload)[0] - self._crystal.boot_us
             return
         at = struct.unpack_from("<H", payload)[0]
         self._state.rtc_memory[at:] = payload[2:]
@@ -340,12 +350,12 @@ class SimulatedBadge:
         if not self._powered:
             return
         if self._process is None:
-            self.next_us = self._boot_us
+            self.next_us = self._crystal.boot_us
         else:
             due = min(self._wake_us, self._serve_us, self._input.due_us(NEVER_US))
             if self._levels:
                 due = min(due, self._levels[0][0])
-            if self._pending:
+            if self._is_cut:
                 due = self._now_us
             self.next_us = max(due, self._now_us)
         self._sim.plan(self)

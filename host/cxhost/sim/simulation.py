@@ -2,7 +2,7 @@
 
 Each badge that has nothing to do says when it wants to wake. The conductor always runs the badge whose
 next moment is the earliest, so whatever the others can still do lies in the future, and what a scan heard
-is known.
+is known. Badges that are not listening do not depend on each other: several of them run side by side.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import os
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +21,11 @@ from cxhost.image import application, update_image
 from cxhost.sim.badge import NEVER_US, SimulatedBadge
 from cxhost.sim.folder import SimulationError
 from cxhost.sim.process import fakes
-from cxhost.sim.radio import Air, Position, RadioModel
+from cxhost.sim.radio import Air, Loss, Move, Position, RadioModel
 from cxhost.sim.transport import SimTransport
+
+# How many badges run side by side: enough to keep two cores busy while the conductor works.
+_SIDE_BY_SIDE = 12
 
 
 class OnAir(NamedTuple):
@@ -49,10 +53,12 @@ class Simulation:
         *,
         application_folder: Path | None = None,
         radio: RadioModel | None = None,
+        walls: Loss | None = None,
     ) -> None:
         self.board = load_board("sim")
         self.fakes = fakes(self.board)
-        self.air = Air(radio or RadioModel(), seed)
+        self.air = Air(radio or RadioModel(), seed, walls)
+        self.is_thinned = self.air.model.is_thinned
         self.badges: dict[str, SimulatedBadge] = {}
         self.on_air: list[OnAir] = []
         self.steps = 0
@@ -63,6 +69,8 @@ class Simulation:
         self._application = application_folder
         self._order: list[SimulatedBadge] = []
         self._queue: list[tuple[int, int]] = []
+        self._agenda: list[tuple[int, int, Callable[[], None]]] = []
+        self._planned = 0
 
     def __enter__(self) -> Simulation:
         return self
@@ -89,37 +97,47 @@ class Simulation:
         return hashlib.sha256(f"{self._seed}/{name}/{start}".encode()).digest()
 
     def add_badge(
-        self, name: str, position: Position = (0.0, 0.0), *, ticks_start_ms: int = 0
+        self,
+        name: str,
+        position: Position = (0.0, 0.0),
+        *,
+        ticks_start_ms: int = 0,
+        drift_ppm: int = 0,
+        is_on: bool = True,
     ) -> SimulatedBadge:
         """Make the badge ``name``, or take it from its folder with everything it remembers; switch it on.
 
-        ``ticks_start_ms`` is what ``time.ticks_ms()`` counts from, to see it wrap.
+        ``ticks_start_ms`` is what ``time.ticks_ms()`` counts from, to see it wrap; ``drift_ppm`` how much too
+        fast its clock runs. ``is_on``: whether its battery is in.
         """
         if name in self.badges:
             raise SimulationError(f"there is already a badge {name}")
         folder = self._directory / name
         folder.mkdir(parents=True, exist_ok=True)
-        badge = SimulatedBadge(self, name, self.air.add(position), folder, ticks_start_ms)
+        badge = SimulatedBadge(self, name, self.air.add(position), folder, ticks_start_ms, drift_ppm)
         self._order.append(badge)
         self.badges[name] = badge
         if self._application is None:
             self._application = build(self.board)
         update_image(self.board, application(self._application), badge.flash_path)
         (folder / "nvs.bin").touch()
-        badge.power_on()
+        if is_on:
+            badge.power_on()
         return badge
 
-    def move(self, badge: SimulatedBadge, position: Position) -> None:
-        """Put ``badge`` elsewhere, after everybody has heard what there was to hear until now."""
+    def move(self, moves: Mapping[SimulatedBadge | int, Move]) -> None:
+        """Put badges (or senders without one, by their index) elsewhere.
+
+        Everybody has heard before what there was to hear until now.
+        """
         for other in self._order:
             other.listen(self.now_us)
-        self.air.move(badge.index, position)
-        self._tune_all(self.now_us)
-
-    def _tune_all(self, now_us: int) -> None:
-        for badge in self._order:
-            badge.tune(now_us)
-            badge.replan()
+        for one, place in moves.items():
+            self.air.move(one if isinstance(one, int) else one.index, *place)
+        if not self.is_thinned:
+            for badge in self._order:
+                badge.tune(self.now_us)
+                badge.replan()
 
     def advertises(
         self, badge: SimulatedBadge, when_us: int, interval_us: int, packet: tuple[int, int, bytes, bytes]
@@ -128,9 +146,10 @@ class Simulation:
         adv_type, _addr_type, address, payload = packet
         self.on_air.append(OnAir(self.at(when_us), badge.name, address, adv_type, payload, interval_us))
         self.air.start(badge.index, when_us, interval_us, packet)
-        for other in self._order:
-            if other is not badge:
-                other.tune_for(badge.index, when_us)
+        if not self.is_thinned:
+            for other in self._order:
+                if other is not badge:
+                    other.tune_for(badge.index, when_us)
 
     def falls_silent(self, badge: SimulatedBadge, when_us: int) -> None:
         """Take that ``badge`` sends nothing from ``when_us`` on."""
@@ -142,25 +161,51 @@ class Simulation:
         if badge.next_us < NEVER_US:
             heapq.heappush(self._queue, (badge.next_us, badge.index))
 
+    def call_at(self, moment_us: int, action: Callable[[], None]) -> None:
+        """Have ``action`` called at ``moment_us``, before any badge runs then; it must not let time pass."""
+        self._planned += 1
+        heapq.heappush(self._agenda, (max(moment_us, self.now_us), self._planned, action))
+
     def _run(self, until_us: int, reader: SimulatedBadge | None = None) -> None:
         """Run everything up to ``until_us``, or to the moment when ``reader`` has something to read."""
-        queue = self._queue
-        while queue:
-            due_us, index = queue[0]
+        while True:
             if reader is not None:
                 until_us = min(until_us, max(self.now_us, reader.console_due_us()))
-            if due_us > until_us:
+            due_us = self._queue[0][0] if self._queue else NEVER_US
+            if self._agenda and self._agenda[0][0] <= min(due_us, until_us):
+                when_us, _, action = heapq.heappop(self._agenda)
+                self.now_us = max(self.now_us, when_us)
+                action()
+            elif due_us <= until_us:
+                self._step(until_us, reader)
+            else:
                 break
-            heapq.heappop(queue)
-            badge = self._order[index]
-            if badge.next_us != due_us:
-                continue
-            self.now_us = max(self.now_us, due_us)
-            self.steps += 1
-            badge.step(due_us)
-        if reader is not None:
-            until_us = min(until_us, max(self.now_us, reader.console_due_us()))
         self.now_us = max(self.now_us, until_us)
+
+    def _step(self, until_us: int, reader: SimulatedBadge | None) -> None:
+        """Run the next badge, and beside it those after it whose slices depend on nobody."""
+        queue, granted = self._queue, []
+        if self._agenda:
+            until_us = min(until_us, self._agenda[0][0] - 1)
+        try:
+            while queue and len(granted) < _SIDE_BY_SIDE:
+                due_us, index = queue[0]
+                badge = self._order[index]
+                if badge.next_us != due_us:
+                    heapq.heappop(queue)
+                    continue
+                if due_us > until_us or (granted and badge.is_listening(due_us)):
+                    break
+                heapq.heappop(queue)
+                self.now_us = max(self.now_us, due_us)
+                self.steps += 1
+                granted.append(badge)
+                badge.grant(due_us)
+                if badge is reader:
+                    break
+        finally:
+            for badge in granted:
+                badge.take()
 
     def run_for(self, seconds: float) -> None:
         """Let ``seconds`` of virtual time pass."""

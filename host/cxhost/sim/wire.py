@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 
 # Records, badge to conductor
-IDLE, ADVERTISE, ADVERTISE_STOP, SCAN, SCAN_STOP, PIN, CONSOLE, RTC, RTC_MEMORY, EXIT = range(10)
+IDLE, ADVERTISE, ADVERTISE_STOP, SCAN, SCAN_STOP, PIN, CONSOLE, RTC, RTC_MEMORY, EXIT, WEAR = range(11)
 # Events, conductor to badge
 HEARD, SCAN_DONE, LEVEL, INPUT = range(1, 5)
 # Causes of a start, as machine.reset_cause() gives them; 0 is the end without a start.

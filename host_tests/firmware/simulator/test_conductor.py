@@ -247,3 +247,81 @@ except MemoryError:
     # What is left once the fakes are loaded, see boards/sim/board.md: 1.75 times 160 KB, and no more.
     assert 200_000 < int(free) < 1.75 * 160_000 + 5_000
     assert full == "full"
+
+
+def strongest(badge) -> list[int]:
+    """Return the strongest power of each scan in which something was heard."""
+    scans: dict[int, int] = {}
+    for when, _, rssi in receptions(badge):
+        scans[when // 60_000] = max(rssi, scans.get(when // 60_000, -999))
+    return list(scans.values())
+
+
+def test_strongest_packets_alone_are_what_the_strongest_of_all_are(bench):
+    from cxhost.sim import RadioModel
+
+    results = []
+    for folder, is_thinned in (("all", False), ("strongest", True)):
+        model = RadioModel(shadowing_db=0.0, is_thinned=is_thinned)
+        made = bench(beacon(), radio=model, folder=folder)
+        badge, _ = made.sim.add_badge("A"), made.sim.add_badge("B", (3.0, 0.0))
+        made.sim.run_for(6 * 3600)
+        rows = strongest(badge)
+        mean = sum(rows) / len(rows)
+        results.append((len(rows), mean, math.sqrt(sum((one - mean) ** 2 for one in rows) / len(rows))))
+    exact, thinned = results
+    assert thinned[0] == pytest.approx(exact[0], abs=2)
+    assert thinned[1] == pytest.approx(exact[1], abs=0.25)
+    assert thinned[2] == pytest.approx(exact[2], rel=0.2)
+
+
+def test_a_body_and_a_wall_take_what_the_model_says():
+    from cxhost.sim.radio import Air, RadioModel
+
+    def power(one, other, walls=None) -> float:
+        air = Air(RadioModel(shadowing_db=0.0), 1, walls)
+        return air.power_dbm(air.add((0.0, 0.0), one), air.add((2.0, 0.0), other))
+
+    free = power(None, None)
+    face_to_face, back_to_back = power(0.0, math.pi), power(math.pi, 0.0)
+    assert face_to_face == pytest.approx(free) and back_to_back == pytest.approx(free - 16)
+    assert power(math.pi / 2, None) == pytest.approx(free - 4)
+    assert power(None, None, lambda a, b: 7.0) == pytest.approx(free - 7)
+
+
+def test_a_fast_clock_runs_ahead_by_its_drift(bench):
+    made = bench("import time\nwhile True:\n  time.sleep(100)\n  print(time.ticks_us())")
+    made.sim.add_badge("A")
+    fast = made.sim.add_badge("B", drift_ppm=200)
+    made.sim.run_for(1000)
+    last = int(fast.console_take().split()[-1])
+    assert last == 1000_000_000 - 100_000_000  # the tenth waits: the badge started half a second late
+    began_us = 500_000
+    shown_at_us = began_us + 900_000_000 / 1.0002
+    assert made.sim.now_us > shown_at_us and fast._crystal.local_us(made.sim.now_us) == pytest.approx(
+        (made.sim.now_us - began_us) * 1.0002, abs=1
+    )
+
+
+def test_many_badges_side_by_side_are_the_same_twice_and_erasures_are_counted(bench):
+    source = beacon() + "\n"
+
+    def run(folder: str):
+        from cxhost.sim import RadioModel
+
+        made = bench(
+            source.replace("async def main():", "async def main():\n    open('x', 'w').write('x' * 9000)"),
+            seed=5,
+            folder=folder,
+            radio=RadioModel(is_thinned=True),
+        )
+        badges = [made.sim.add_badge(f"b{n}", (n % 5, n // 5)) for n in range(15)]
+        called = []
+        made.sim.call_at(600_000_000, lambda: called.append(made.sim.now_us))
+        made.sim.run_for(1500)
+        assert called == [600_000_000]
+        return made.sim.on_air, made.sim.steps, [(b.console_take(), b.wear.erased) for b in badges]
+
+    first = run("first")
+    assert run("second") == first
+    assert all(sum(erased.values()) >= 3 for _, erased in first[2])
