@@ -1,7 +1,7 @@
 """The processor's clock: slow for the battery, as fast as it can while a computer talks over the cable.
 
-At 115 200 baud a byte comes every 87 microseconds. By estimate (docs/console-protocol.md) the badge needs 40 for one
-at 240 MHz and 118 at the 80 MHz of its profile; and on a cable power is there.
+At 115 200 baud a byte comes every 87 microseconds. By estimate (docs/console-protocol.md) the badge needs
+40 for one at 240 MHz and 118 at the 80 MHz of its profile; and on a cable power is there.
 """
 
 from machine import freq

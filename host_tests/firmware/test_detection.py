@@ -1,7 +1,8 @@
 """Encounters of two badges, by profile, length and distance: how many are in the log, and how long they seem.
 
 The air is the simulator's model (indoor path loss, shadowing, fading); collisions are not in it.
-``CXBADGE_ENCOUNTERS`` (20 of each kind here, 250 and so 1 000 in all in ``make detection``) and ``CXBADGE_SEED`` repeat a run.
+``CXBADGE_ENCOUNTERS`` (20 of each kind here, 250 and so 1 000 in all in ``make detection``) and
+``CXBADGE_SEED`` repeat a run.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ class SimulatedBadge:
     """A badge in a simulation. Made by ``Simulation.add_badge``.
 
     ``pin_log``: what its outputs did. ``wear``: what was done to its flash. ``on_heard``, if set,
-    is called with each batch of packets that reach it. ``drift_ppm``: how much faster than the world's its clock runs.
+    is called with each batch of packets that reach it. ``drift_ppm``: how much faster than the world's its
+    clock runs.
     """
 
     def __init__(

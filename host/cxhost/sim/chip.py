@@ -1,4 +1,4 @@
-"""What the world holds of a badge beside its process: pins, the RTC's domain, the crystal, the wear of its flash."""
+"""What the world holds of a badge beside its process: pins, RTC domain, crystal, wear of the flash."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Crystal:
 
 @dataclass
 class Wear:
-    """What was done to the flash: how often each block was erased, how often the NVS partition was written."""
+    """What was done to the flash: erasures of each block, and writes of the NVS partition."""
 
     erased: Counter[int] = field(default_factory=Counter)
     nvs_commits: int = 0
