@@ -43,8 +43,7 @@ test-powercut: $(READY) ## pull the battery after every single write to flash, a
 
 soak: $(READY) ## two weeks of a badge's life in a crowd: heap, wear, and what a flood of identifiers leaves
 	PYTHONPATH=lib:host $(BIN)/python host_tests/firmware/soak.py --days 14
-	for life in quiet normal crowded spray thousand; do \
-	  $(BIN)/micropython -X heapsize=64m host_tests/firmware/device/wear.py lib firmware $$life 336; done
+	PYTHONPATH=lib:host $(BIN)/python host_tests/firmware/lives.py --hours 336
 
 fuzz: $(READY) ## feed mutated documents to everything that reads them: SECONDS=60
 	PYTHONPATH=lib:host $(BIN)/python host_tests/fuzz.py --seconds $(SECONDS)

@@ -24,10 +24,13 @@ _LONGEST_S = const(900)  # no honest identifier lives longer
 # A hall of 200 has 280 in the table: each stays for the 10 minutes of its life and four more.
 _VISITS = const(384)
 _SCANS = const(2)
-# So flash wears at most twice as fast as by a crowded day of 5 000, and a hall of 200 may empty at once.
-_RECORDS_A_DAY = const(8_640)
-_RECORDS_AT_ONCE = const(800)
+# So flash wears at most twice as fast as by 5 000 contacts a day, and two hours a day in a hall of 200 (2 400
+# records) are logged.
+_RECORDS_A_DAY = const(7_200)
+_RECORDS_AT_ONCE = const(2_400)
+# When records run short, visits go without that are shorter or farther than what counts for the risk.
 _BRIEF_S = const(300)
+_FAR_DB = const(63)
 _MARK_S = const(3600)
 
 
@@ -55,7 +58,7 @@ class Observer:
         self._period_ms = profile.period_s * 1000
         self._idle_s = profile.period_s * _IDLE_SCANS
         self._visits = Visits(_VISITS, profile.period_s, _SCANS, clock.boot, self._over)
-        self._allowance = Allowance(_RECORDS_A_DAY, _RECORDS_AT_ONCE, _BRIEF_S)
+        self._allowance = Allowance(_RECORDS_A_DAY, _RECORDS_AT_ONCE)
         self._marked_until_s = 0
         self.scans = 0
 
@@ -116,5 +119,6 @@ class Observer:
         }
 
     def _over(self, contact: "Contact") -> None:
-        if self._allowance.take(self._clock.uptime_s(), contact.duration_s):
+        is_minor = contact.duration_s < _BRIEF_S or contact.mean_db > _FAR_DB
+        if self._allowance.take(self._clock.uptime_s(), is_minor):
             self._log.append(contact)

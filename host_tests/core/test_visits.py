@@ -164,11 +164,11 @@ def test_the_table_takes_its_memory_once():
     assert alive[-1] - alive[5] < 256
 
 
-def test_the_allowance_bounds_a_day_and_keeps_a_share_for_long_visits():
-    allowance = Allowance(per_day=8640, burst=100, minor_s=300)
-    assert sum(allowance.take(0, 120) for _ in range(200)) == 50
-    assert sum(allowance.take(0, 600) for _ in range(200)) == 50
+def test_the_allowance_bounds_a_day_and_keeps_a_share_for_what_matters():
+    allowance = Allowance(per_day=8640, burst=100)
+    assert sum(allowance.take(0, True) for _ in range(200)) == 75
+    assert sum(allowance.take(0, False) for _ in range(200)) == 25
     assert allowance.refused == 300
-    assert [allowance.take(10, 600), allowance.take(10, 600)] == [True, False]
-    day = sum(allowance.take(second, 600) for second in range(20, 86420))
+    assert [allowance.take(10, False), allowance.take(10, False)] == [True, False]
+    day = sum(allowance.take(second, False) for second in range(20, 86420))
     assert 8640 <= day <= 8641

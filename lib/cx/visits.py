@@ -251,25 +251,24 @@ class Visits:
 class Allowance:
     """How many records may be written: ``per_day`` in the long run, ``burst`` at once.
 
-    Below half of the burst only what lasted for ``minor_s`` seconds passes, so that passers-by,
-    real or not, cannot use up what longer visits need. ``refused`` counts.
+    Below a quarter of the burst only what matters passes, so that passers-by, real or not, cannot use up what
+    longer and nearer visits need. ``refused`` counts.
     """
 
-    def __init__(self, per_day: int, burst: int, minor_s: int) -> None:
+    def __init__(self, per_day: int, burst: int) -> None:
         self._per_day = per_day
         self._burst = burst
-        self._minor_s = minor_s
         self._left = burst
         self._since_s = 0
         self.refused = 0
 
-    def take(self, now_s: int, duration_s: int) -> bool:
-        """Use one up at ``now_s`` for a visit of ``duration_s``; False when there is none for it."""
+    def take(self, now_s: int, is_minor: bool) -> bool:
+        """Use one up at ``now_s`` for a visit that is minor or not; False when there is none for it."""
         each_s = _DAY_S // self._per_day
         earned = (now_s - self._since_s) // each_s
         self._since_s += earned * each_s
         self._left = min(self._left + earned, self._burst)
-        least = self._burst // 2 if duration_s < self._minor_s else 0
+        least = self._burst // 4 if is_minor else 0
         if self._left <= least:
             self.refused += 1
             return False

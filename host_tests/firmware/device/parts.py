@@ -200,15 +200,16 @@ class Parts:
 
 def contact_id(number):
     """Return an identifier that no other number has, in the form of a real one."""
-    made = bytearray(
-        (number * 2654435761 + 97 & 0xFFFFFFFFFFFF).to_bytes(6, "big") + number.to_bytes(10, "big")
+    mixed = (number & 0x3FFFFFFF) * 2654435761 + (number >> 30) * 40503 + 97
+    return (
+        (mixed >> 12 & 0xFFFFFFFFFFFF).to_bytes(6, "big")
+        + bytes((0x40 | mixed & 15, mixed >> 4 & 255, 0x80 | mixed & 63, mixed >> 6 & 255))
+        + number.to_bytes(6, "big")
     )
-    made[0:6] = bytes((number >> shift & 255) ^ 0x5A for shift in (0, 3, 8, 5, 11, 16))
-    return bytes(made)
 
 
 def number_of(identifier):
-    return int.from_bytes(identifier[6:], "big")
+    return int.from_bytes(identifier[10:], "big")
 
 
 def free_blocks():
