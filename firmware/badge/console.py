@@ -63,6 +63,8 @@ class Console:
             self._last_answer = await self._answer(kind, sequence, payload)
             self._last_frame = (kind, sequence, payload)
         self._serial.write(self._last_answer)
+        if kind == frame.DATA:
+            self._requests.store()
 
     async def _answer(self, kind: int, sequence: int, payload: bytes) -> bytes:
         try:

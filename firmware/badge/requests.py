@@ -61,6 +61,10 @@ class Requests:
         """Take one piece of the file that is being put; return {"offset": bytes held}."""
         return {"offset": self._transfer.data(payload)}
 
+    def store(self) -> None:
+        """Write that piece to flash, once it was answered for."""
+        self._transfer.store()
+
     def get(self, request: dict) -> bytes:
         """Return up to 512 bytes of the report that the owner has just agreed to give away."""
         return self._transfer.get(_number(request, "offset", 0, 0xFFFFFF))

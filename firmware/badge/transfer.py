@@ -22,9 +22,10 @@ _ABOUT = "put.about"
 _READ_LEN = const(512)
 _OFFER_MS = const(120_000)  # the owner consented to this transfer, not to a later one
 _CHUNK_LEN = const(512)
-# A littlefs block: an append to a whole number of them rewrites nothing. What came after the last whole
-# block is sent again after a power cut.
+# A littlefs block. What came after the last whole one is sent again after a power cut.
 _BLOCK_LEN = const(4096)
+_POINTER_LEN = const(4)
+_NOTHING = memoryview(b"")
 
 
 class RequestError(Exception):
@@ -38,7 +39,10 @@ class Transfer:
         self._storage = storage
         self._about: "dict" = storage.load_json(_ABOUT, {})
         self._stream: "BinaryIO | None" = None
-        self._held = self._size()
+        self._held = self._stored = self._size()  # taken; of these, in the file
+        self._piece = _NOTHING
+        self._failure: "OSError | None" = None
+        self._block_end = 0
         self._offered = b""
         self._offered_ms = 0
 
@@ -65,16 +69,22 @@ class Transfer:
             self.clear()
             self._storage.save_json(_ABOUT, about)
             self._about = about
-        self._held = self._size()
+        self._failure = None
+        self._held = self._stored = self._size()
         return self._held
 
     def data(self, payload: bytes) -> int:
         """Take a piece that begins with its offset (4 bytes, big-endian); return the bytes held.
 
-        A piece that is not the next one changes nothing: the answer tells where to go on.
+        A piece that is not the next one changes nothing: the answer tells where to go on. The piece is held
+        in memory until ``store``, so that the answer does not wait for the flash; what went wrong there, the
+        next piece reports as OSError.
         """
         if not self._about:
             raise RequestError("data: announce the file with put first")
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
         if len(payload) < 5:
             raise RequestError("data: empty")
         (offset,) = struct.unpack(">I", payload[:4])
@@ -83,11 +93,27 @@ class Transfer:
         piece = memoryview(payload)[4:]
         if offset + len(piece) > self._about["size"]:
             raise RequestError("data: more bytes than were announced")
-        before_block_end = _BLOCK_LEN - offset % _BLOCK_LEN
-        self._write(piece[:before_block_end])
-        if len(piece) > before_block_end:
-            self._write(piece[before_block_end:])
+        self._piece = piece
+        self._held += len(piece)
         return self._held
+
+    def store(self) -> None:
+        """Append the piece that was taken last; close, which makes it durable, at the end of each block."""
+        piece, self._piece = self._piece, _NOTHING
+        try:
+            while piece:
+                if self._stream is None:
+                    self._open()
+                count = min(len(piece), self._block_end - self._stored)
+                self._stream.write(piece[:count])  # type: ignore[union-attr]  opened just before
+                self._stored += count
+                piece = piece[count:]
+                if self._stored in (self._block_end, self._about["size"]):
+                    self._close()
+        except OSError as error:
+            self._close()
+            self._held = self._stored = self._size()
+            self._failure = error
 
     def check(self) -> None:
         """RequestError unless the whole file has come and its hash is right; a wrong one is removed."""
@@ -119,7 +145,7 @@ class Transfer:
         """Forget the incoming file; one that was renamed in the meantime stays where it is."""
         self._close()
         self._about = {}
-        self._held = 0
+        self._held = self._stored = 0
         self._storage.remove(_ABOUT)
         self._storage.remove(_FILE)
 
@@ -141,15 +167,12 @@ class Transfer:
         """Offer nothing any more."""
         self._offered = b""
 
-    def _write(self, piece: memoryview) -> None:
-        """Append without a buffer of our own; close, which makes it durable, at the end of each block."""
-        stream = self._stream
-        if stream is None:
-            stream = self._stream = open(self._storage.path(_FILE), "ab")  # noqa: SIM115  open over many pieces
-        stream.write(piece)
-        self._held += len(piece)
-        if self._held % _BLOCK_LEN == 0 or self._held == self._about["size"]:
-            self._close()
+    def _open(self) -> None:
+        self._stream = open(self._storage.path(_FILE), "ab")  # noqa: SIM115  open over many pieces
+        blocks = self._stored // _BLOCK_LEN + 1
+        while _capacity(blocks) <= self._stored:
+            blocks += 1
+        self._block_end = _capacity(blocks)
 
     def _close(self) -> None:
         if self._stream is not None:
@@ -160,3 +183,17 @@ class Transfer:
         if not self._storage.exists(_FILE):
             return 0
         return os.stat(self._storage.path(_FILE))[6]
+
+
+def _capacity(blocks: int) -> int:
+    """Return how many bytes of a file fit into ``blocks`` of littlefs.
+
+    Each block but the first begins with pointers to earlier ones (littlefs, DESIGN.md, CTZ skip lists).
+    An append to a block that is not full makes littlefs copy it to another, and the line waits for the erase.
+    """
+    pointers = 2 * (blocks - 1)
+    rest = blocks - 1
+    while rest:
+        pointers -= rest & 1
+        rest >>= 1
+    return _BLOCK_LEN * blocks - _POINTER_LEN * pointers

@@ -16,10 +16,10 @@ POLLHUP = const(16)
 
 _ENOENT = const(2)
 _MP_STREAM_POLL = const(3)
-# What one look at the streams without waiting costs a badge, in instructions; a task that only ever
-# yields passes time so. Measured with callgrind on the unix port, for a byte on its way from the ring into
-# a frame's answer: a look and a read 1 900, its share of finding and answering a frame of 120 bytes 700.
-_LOOK_INSTRUCTIONS = const(2_600)
+# What one look at the streams without waiting costs a badge, in instructions; a task that only ever yields
+# passes time so. Measured with callgrind on the unix port, for a byte on its way from the ring to an answer:
+# a look and a read 1 900, its share of finding and answering a frame of 120 bytes 600.
+_LOOK_INSTRUCTIONS = const(2_500)
 # The lower of the published figures for MicroPython on an ESP32: 66 million instructions a second at 240 MHz.
 _CYCLES_BY_100 = const(364)
 

@@ -15,6 +15,10 @@ _SYNC = const(3)
 _COUNT = const(4)
 _SIZE = const(5)
 _ERASE = const(6)
+# What the chip's flash takes, W25Q32 data sheet, typical: a sector's erase, and a byte of a page's program.
+_ERASE_US = const(45_000)
+_PAGE_US = const(700)
+_PAGE_BYTES = const(256)
 
 
 class Flash:
@@ -37,6 +41,7 @@ class Flash:
         link.flash_write()
         self._stream.seek(block * _BLOCK_BYTES + offset)
         self._stream.write(buffer)
+        link.spend(_PAGE_US * len(buffer) // _PAGE_BYTES)
 
     def _erase(self, block: int) -> None:
         link.flash_write()
@@ -44,6 +49,7 @@ class Flash:
         self._stream.seek(block * _BLOCK_BYTES)
         for _ in range(_BLOCK_BYTES // len(_ERASED)):
             self._stream.write(_ERASED)
+        link.spend(_ERASE_US)
 
     def ioctl(self, request: int, argument: int) -> int:
         """Answer littlefs: number and size of blocks; erase one."""

@@ -35,10 +35,7 @@ class UsbSerial:
         return self._take(buffer, 1)
 
     def _take(self, buffer: bytearray, count: int) -> int:
-        """Take what is there, without an allocation.
-
-        A byte costs 1 900 instructions, where poll and read took 3 700.
-        """
+        """Take what is there, without an allocation: half the instructions of ``poll`` and ``read``."""
         byte, take, look = self._byte, self._in.readinto, self._look
         while count < len(buffer):
             for _ in look(0):

@@ -19,6 +19,7 @@ class Solo:
     dispatching = False
     interrupted = False
     interrupt_char = 3
+    cpu_mhz = 160
     rtc_us = 0
     ticks_us = 0
     low_pins = 0
