@@ -1,12 +1,7 @@
 """The processor's clock: slow for the battery, as fast as it can while a computer talks over the cable.
 
-<<<<<<< HEAD
-At 115 200 baud a byte comes every 87 microseconds. By estimate (docs/console-protocol.md) the badge needs
-40 for one at 240 MHz and 118 at the 80 MHz of its profile; and on a cable power is there.
-=======
 At 115 200 baud a byte comes every 87 microseconds. By estimate (docs/console-protocol.md) the badge needs 38
 for one at 240 MHz and 114 at the 80 MHz of its profile; and on a cable power is there.
->>>>>>> 1e71afc (Transfer: whole littlefs blocks, answered before they are written; the simulated flash takes a flash's time; 480 KB in 1.24 of the line's time)
 """
 
 from machine import freq
