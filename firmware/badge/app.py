@@ -22,7 +22,7 @@ from badge.requests import Requests
 from badge.seeds import Seeds
 from badge.storage import Storage
 from badge.ui import Ui
-from cx import aes, profiles, risk
+from cx import aes, profiles
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
@@ -90,8 +90,11 @@ class App:
         )
         self.advertiser = Advertiser(self.radio, self.seeds, self.randomness, self.profile)
         self.publications = Publications(self.storage, self.clock, budget["publication_bytes"])
-        self.alerts = Alerts(self.storage, self.clock, risk.Thresholds())
-        self.matching = Matching(self.storage, self.publications, self.observer, self.log, self.alerts)
+        self.publications.check_again([line.split(":")[0] for line in self.engines_rejected])
+        self.alerts = Alerts(self.storage, self.clock, self.publications, _RETENTION_DAYS * 86400)
+        self.matching = Matching(
+            self.storage, self.clock, self.publications, self.observer, self.log, self.alerts, self.engine
+        )
         self.battery = battery
         self.ui = Ui(led, button, lambda: self.alerts.is_alarming, self.observer.mark, buzzer, screen)
         self.processor = Processor(self.profile.cpu_mhz)

@@ -128,11 +128,19 @@ class ContactLog:
 
     def contacts(self) -> "Iterator[Contact]":
         """Yield every contact of the log, oldest first, pending ones included."""
+        for batch in self.blocks():
+            for record in records(batch):
+                yield decode(record)
+
+    def blocks(self) -> "Iterator[memoryview]":
+        """Yield the log in blocks of whole 24-byte records, oldest first, pending ones included.
+
+        A block is good until the next is asked for.
+        """
         self.flush()
         for number in self._segments.numbers:
             for _, batch in self._segments.batches(number):
-                for record in records(batch):
-                    yield decode(record)
+                yield batch
 
     def summary(self) -> dict:
         """Return what may be told of the log: counts, days held, what was lost; no contact."""

@@ -79,7 +79,6 @@ class Requests:
 
     async def _info(self, _request: dict, _waiting: "Waiting") -> dict:
         app = self._app
-        progress = app.matching.progress
         answer = self._about()
         answer.update(
             {
@@ -109,14 +108,7 @@ class Requests:
                 "last_crash": app.last_crash(),
                 "free_bytes": _free_heap(),
                 "publishers": [_publisher(known) for known in app.publications.publishers.values()],
-                "matching": {
-                    "waiting": app.matching.is_waiting,
-                    "publisher": progress.publisher,
-                    "seeds": progress.seeds,
-                    "new_seeds": progress.new_seeds,
-                    "unknown_types": progress.unknown_types,
-                    "error": progress.error,
-                },
+                "matching": app.matching.info(),
             }
         )
         return answer
@@ -148,7 +140,7 @@ class Requests:
         try:
             if self._transfer.what == "descriptor":
                 return await self._take_descriptor(waiting)
-            return self._take_publication()
+            return await self._take_publication()
         finally:
             self._transfer.clear()
 
@@ -158,11 +150,11 @@ class Requests:
             await self._consent(waiting)
         return _publisher(self._app.publications.add(checked))
 
-    def _take_publication(self) -> dict:
+    async def _take_publication(self) -> dict:
         publisher = self._app.publications.get(self._transfer.publisher)
-        header = self._app.publications.take(publisher, self._transfer.name)
+        published_at = await self._app.publications.take(publisher, self._transfer.name)
         self._app.matching.start()
-        return {"published_at": header.published_at}
+        return {"published_at": published_at}
 
     async def _alerts(self, _request: dict, waiting: "Waiting") -> dict:
         await self._consent(waiting)
@@ -205,6 +197,8 @@ def _publisher(publisher) -> dict:  # noqa: ANN001  type only known to the type 
         "published_at": publisher.published_at,
         "taken_at": publisher.state["taken_at"],
         "pending": publisher.is_pending,
+        "unknown_types": publisher.unknown_types,
+        "needs_full": publisher.needs_full,
     }
 
 

@@ -66,6 +66,10 @@ class Storage:
         except OSError:
             return []
 
+    def open(self, name: str, mode: str) -> "Any":
+        """Open a file of this folder, ``mode`` a binary one; what is written is durable when it is closed."""
+        return open(self.path(name), mode)
+
     def exists(self, name: str) -> bool:
         """Tell whether a file is there."""
         try:

@@ -182,13 +182,25 @@ def _alert(stage: Stage) -> None:
     stage.check(
         "B's alarm", "yes, diagnosed", _told(found), found["alarm"] and _levels(found) == ["diagnosed"]
     )
-    stage.within("B's minutes near A", 36, 44, sum(alert["near_s"] for alert in found["alerts"]) / 60, " min")
+    stage.within(
+        "B's minutes near A",
+        36,
+        44,
+        sum(alert["buckets"][0]["seconds"] for alert in found["alerts"]) / 60,
+        " min",
+    )
     found = _sync_and_look(stage, "C")
     stage.check(
         "C's alarm", "no, diagnosed", _told(found), not found["alarm"] and _levels(found) == ["diagnosed"]
     )
-    stage.within("C's minutes near A", 1, 4, sum(alert["near_s"] for alert in found["alerts"]) / 60, " min")
-    reason = show.why(found["alerts"][0], found["thresholds"]) if found["alerts"] else "nothing found"
+    stage.within(
+        "C's minutes near A",
+        1,
+        4,
+        sum(alert["buckets"][0]["seconds"] for alert in found["alerts"]) / 60,
+        " min",
+    )
+    reason = show.why(found["alerts"][0]) if found["alerts"] else "nothing found"
     stage.check(
         "C can say why", "... below the threshold of 15 min", reason, "below the threshold of 15" in reason
     )
@@ -251,7 +263,7 @@ def _sync_and_look(stage: Stage, name: str) -> dict[str, Any]:
             stage.check(f"{name}'s list taken and matched", "yes", one.error or "yes", one.error is None)
         found = badge.request("alerts", timeout_s=60)
     for alert in found["alerts"]:
-        reason = show.why(alert, found["thresholds"])
+        reason = show.why(alert)
         stage.say(
             f"badge {name}",
             f"risk {alert['risk']}, {alert['level']}, {show.date_text(alert['first'])}: {reason}",

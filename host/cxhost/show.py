@@ -16,18 +16,25 @@ def date_text(unix: float | None) -> str:
     return datetime.fromtimestamp(unix, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def why(alert: dict[str, Any], thresholds: dict[str, int]) -> str:
+def why(alert: dict[str, Any]) -> str:
     """Return one sentence that says where an alert's risk comes from."""
-    near, medium, far = (alert[key] / 60 for key in ("near_s", "medium_s", "far_s"))
-    figures = f"{near:.0f} min near, {medium:.0f} min at medium distance, {far:.0f} min far"
+    parts = [f"{bucket['seconds'] / 60:.0f} min up to {bucket['to_db']} dB" for bucket in alert["buckets"]]
+    figures = ", ".join([*parts, f"{alert['far_s'] / 60:.0f} min farther away"])
+    if alert["undated"]:
+        figures += f"; the date of {alert['undated']} of {alert['contacts']} contacts is not known"
+    if alert["doubtful"]:
+        figures += f"; {alert['doubtful']} of {alert['contacts']} contacts are doubtful (wrong order)"
     if alert["level"] in ("no-alert", "expired"):
         return f"{figures}; the health authority has withdrawn this case"
     if alert["level"] == "debug-alert":
         return f"{figures}; a test of the system, never an alarm"
-    weighted = near + medium / 2
-    if weighted >= thresholds["high_min"]:
-        return f"{figures}; at or above the threshold of {thresholds['high_min']} min"
-    return f"{figures}; below the threshold of {thresholds['high_min']} min"
+    limits = " or ".join(
+        f"{bucket['high_min']} min up to {bucket['to_db']} dB"
+        for bucket in alert["buckets"]
+        if bucket["high_min"]
+    )
+    relation = "at or above" if alert["risk"] == "high" else "below"
+    return f"{figures}; {relation} the threshold of {limits}"
 
 
 def show_alerts(console: Console, summary: dict[str, Any]) -> None:
@@ -44,9 +51,11 @@ def show_alerts(console: Console, summary: dict[str, Any]) -> None:
             date_text(alert["last"]),
             str(alert["contacts"]),
             f"{alert['least_db']} dB",
-            why(alert, summary["thresholds"]),
+            why(alert),
         )
     console.print(table)
+    if summary["more"]:
+        console.print(f"{summary['more']} less serious ones are not shown.")
 
 
 def show_info(console: Console, info: dict[str, Any]) -> None:
@@ -60,6 +69,13 @@ def show_info(console: Console, info: dict[str, Any]) -> None:
         console.print(
             f"publisher {publisher['id']}  {publisher['name']}  {publisher['url']}  list of: {state}"
         )
+        if publisher["unknown_types"]:
+            console.print(
+                f"  {publisher['unknown_types']} notifications of a kind that this version cannot check: "
+                "they are checked after an update"
+            )
+        if publisher["needs_full"]:
+            console.print("  all of it must be matched again: sync with the full list")
 
 
 def _info_rows(info: dict[str, Any]) -> list[tuple[str, str]]:

@@ -121,7 +121,7 @@ def _wait_for_matching(badge: Badge, name: str, progress: Progress) -> dict[str,
     deadline = time.monotonic() + _MATCHING_S
     while True:
         matching = badge.request("info", timeout_s=30)["matching"]
-        progress(f"matching {name}", matching["seeds"], 0)
+        progress(f"matching {name}", matching["seeds"], matching["total"])
         if not matching["waiting"]:
             return matching
         if time.monotonic() > deadline:

@@ -1,66 +1,91 @@
-"""From a published seed to the logged contacts that it explains."""
+"""Candidates of the filter, compared with the log; which sightings are doubtful."""
 
-from cx import matcher
 from cx.bloom import Bloom
 from cx.contact import Contact
 from cx.generator import MAX_IDS
+from cx.matcher import Candidates, Search, doubtful
 from support import vector
 
-
-def contact(contact_id: bytes) -> Contact:
-    return Contact(contact_id, 0, 0, 60, 40, 40)
+NO_USAGE = bytes(4)
 
 
-def confirm(found: dict, log: list) -> "list[tuple]":
-    return [(found[met.contact_id], met) for met in log if met.contact_id in found]
+def record(contact_id: bytes) -> bytes:
+    return Contact(contact_id, 0, 0, 60, 40, 40).encode()
 
 
-def run(generator_type: int, seed: bytes, log: list) -> "tuple[list, int]":
-    """Return the (position, identifier) pairs confirmed, and the number of slices it took."""
-    contact_filter = Bloom(1024)
-    for met in log:
-        contact_filter.add(met.contact_id)
-    found = {}
-    slices = 0
-    for hit in matcher.candidates(generator_type, seed, contact_filter):
-        if hit is None:
-            slices += 1
-        else:
-            found[hit[0]] = hit[1]
-    confirmed = [(one.position, met.contact_id) for one, met in confirm(found, log)]
-    return sorted(confirmed), slices
+def run(generator_type: int, seed: bytes, log: list, size: int = 1024, most: int = 512) -> list:
+    """Return the (place, identifier) pairs confirmed."""
+    contact_filter = Bloom(size)
+    for one in log:
+        contact_filter.add(one[:16])
+    candidates, confirmed = Candidates(), []
+    search = Search(generator_type, seed, NO_USAGE)
+    while not search.is_done:
+        assert search.work(contact_filter, candidates, most) or candidates.is_full
+        if candidates.is_full or search.is_done:
+            found = []
+            for _ in candidates.settle([b"".join(log)], found):
+                confirmed += [(place, one[:16]) for owner, place, one in found if owner[5:] == seed]
+                found.clear()
+            candidates.clear()
+        saved = search.save()
+        search.close()
+        search = Search(generator_type, seed, NO_USAGE, saved)
+    return sorted(confirmed)
 
 
 def test_first_and_last_identifier_of_each_vector_are_found_at_their_place():
     for case in vector("cx_spec")["generators"]:
         seed = bytes.fromhex(case["seed"])
         first, last = bytes.fromhex(case["first_id"]), bytes.fromhex(case["last_id"])
-        confirmed, slices = run(case["type"], seed, [contact(last), contact(first), contact(bytes(16))])
-        assert confirmed == [(0, first), (MAX_IDS - 1, last)]
-        assert slices == MAX_IDS // matcher.SLICE_IDS
+        log = [record(last), record(first), record(bytes(16)), record(first)]
+        assert run(case["type"], seed, log) == [(0, first), (0, first), (MAX_IDS - 1, last)]
 
 
 def test_a_full_filter_gives_candidates_but_no_false_match():
     case = vector("cx_spec")["generators"][0]
-    strangers = [contact(bytes([i]) * 16) for i in range(100)]
-    full = Bloom(64)
-    for stranger in strangers:
-        full.add(stranger.contact_id)
-    found = {}
-    for hit in matcher.candidates(case["type"], bytes.fromhex(case["seed"]), full):
-        if hit is not None:
-            found[hit[0]] = hit[1]
-    assert list(confirm(found, strangers)) == []
+    strangers = [record(bytes([i]) * 16) for i in range(100)]
+    assert run(case["type"], bytes.fromhex(case["seed"]), strangers, 64) == []
 
 
 def test_one_bit_of_difference_is_no_match():
     case = vector("cx_spec")["generators"][0]
-    close = bytearray(bytes.fromhex(case["first_id"]))
-    close[15] ^= 1
-    assert run(case["type"], bytes.fromhex(case["seed"]), [contact(bytes(close))])[0] == []
+    for at in range(16):
+        close = bytearray(bytes.fromhex(case["first_id"]))
+        close[at] ^= 1
+        assert run(case["type"], bytes.fromhex(case["seed"]), [record(bytes(close))]) == []
 
 
-def test_every_visit_of_an_identifier_is_confirmed():
-    case = vector("cx_spec")["generators"][0]
-    first = bytes.fromhex(case["first_id"])
-    assert run(case["type"], bytes.fromhex(case["seed"]), [contact(first)] * 3)[0] == [(0, first)] * 3
+def test_candidates_come_back_from_their_saved_form():
+    contact_filter = Bloom(64)
+    contact_filter.bits[:] = b"\xff" * 64  # everything is a candidate
+    candidates, again = Candidates(), Candidates()
+    for kind in (1, 2):
+        Search(kind, bytes(24 * kind), NO_USAGE).work(contact_filter, candidates, 20)
+    saved = bytearray()
+    candidates.save(saved)
+    again.load(saved)
+    second = bytearray()
+    again.save(second)
+    assert saved == second and again.count == 40
+    ids = [bytes(saved[4 + 16 * at : 20 + 16 * at]) for at in range(40)]
+    found = []
+    for _ in again.settle([b"".join([record(one) for one in ids])], found):
+        pass
+    assert [(owner[0], place) for owner, place, _ in found] == [(k, at) for k in (1, 2) for at in range(20)]
+
+
+def test_what_contradicts_the_order_is_doubtful():
+    day = [(place, 1, 600 * place, 600) for place in range(5, 10)]
+    assert doubtful(day) == set()
+    assert doubtful(list(reversed(day))) == set()
+    assert doubtful(day + [(2, 1, 90000, 60)]) == {5}  # an old one replayed later
+    assert doubtful(day + [(20, 1, 0, 60)]) == {5}
+    assert doubtful(day + [(2, 2, 90000, 60)]) == set()  # another boot: not compared
+    assert doubtful([(1, 1, 60, 60), (2, 1, 0, 60)]) == set()  # within the tolerance
+    assert doubtful([]) == set()
+
+
+def test_many_short_doubtful_ones_do_not_outweigh_a_long_one():
+    replayed = [(place, 1, 100000 + place, 10) for place in range(4)]
+    assert doubtful([(9, 1, 0, 1200)] + replayed) == {1, 2, 3, 4}

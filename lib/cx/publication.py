@@ -8,8 +8,17 @@ are refused (``derstream``).
 
 from cx import cms, der, extensions
 from cx.compat import TYPE_CHECKING, const
-from cx.derstream import FirstPass, SecondPass, StreamReader
+from cx.derstream import FirstPass, StreamReader
 from cx.errors import FormatError, RefusedError
+from cx.notifications import (
+    SEED_BYTES,
+    Notifications,
+    Publication,
+    enter,
+    enter_notification,
+    guidance,
+    notifications,
+)
 from cx.x509 import Certificate
 
 if TYPE_CHECKING:
@@ -18,38 +27,26 @@ if TYPE_CHECKING:
     from cx.compat import Buffer
     from cx.derstream import Stream
 
+__all__ = [
+    "CONTENT_TYPE",
+    "Notifications",
+    "Publication",
+    "check_duplicates",
+    "check_observer",
+    "check_publisher",
+    "clock_after",
+    "fetch_not_before",
+    "guidance",
+    "notifications",
+    "verify",
+    "verify_steps",
+]
+
 CONTENT_TYPE = b"\x2b\x06\x01\x04\x01\xce\x23\x03\x01"  # 1.3.6.1.4.1.10019.3.1
 
-
-_SEED_BYTES = {1: 24, 2: 48}
 _MAX_URLS_BYTES = const(4096)
-_MAX_SLICE_SEEDS = const(16)
 _SLICE_BYTES = const(16384)
 _DAY_S = const(86400)
-
-
-class Publication:
-    """What a publication says about itself. Times are seconds since 1970-01-01 UTC.
-
-    ``version``, ``zone``, ``aggregated``, ``published_at``, ``next_update_not_before``,
-    ``next_update_not_after``, ``excludes_published_before`` (None: a full publication), ``update_urls``;
-    ``seeds``: how many the notifications of known type hold; ``unknown_types``: how many notifications have a
-    generator type that we cannot check (tell the user, and look again after an update); ``digest``: the
-    SHA-256 of the signed content, which identifies it (keep it with a saved position).
-    """
-
-    def __init__(self) -> None:
-        self.version = self.published_at = self.next_update_not_before = self.next_update_not_after = 0
-        self.zone = ""
-        self.aggregated = True
-        self.excludes_published_before: int | None = None
-        self.update_urls: list[str] = []
-        self.seeds = 0
-        self.unknown_types = 0
-        self.digest = b""
-        self.chunk_hashes: list[bytearray] = []  # what ties the second pass to the first
-        self.start = self.end = 0  # where the contents of the field notifications are in the stream
-        self.extensions: dict[bytes, int] = {}  # where the parameters of ours begin
 
 
 def verify(stream: "Stream", certificate: "Buffer") -> Publication:
@@ -90,7 +87,7 @@ def verify_steps(stream: "Stream", certificate: "Buffer", header: Publication) -
     yield
     cms.verify(signers, CONTENT_TYPE, header.digest, signer.spki)
     yield
-    _read_content(_enter(stream, header, header.start, header.end), header)
+    _read_content(enter(stream, header, header.start, header.end), header)
 
 
 def _read_content(reader: StreamReader, header: Publication) -> None:
@@ -120,8 +117,8 @@ def _read_notifications(reader: StreamReader, header: Publication) -> None:
     outer = reader.enter(der.SEQUENCE, "notifications")
     header.start, header.end = reader.position, reader.end
     while not reader.at_end():
-        inner, _, generator_type, length = _enter_notification(reader)
-        size = _SEED_BYTES.get(generator_type)
+        inner, _, generator_type, length = enter_notification(reader)
+        size = SEED_BYTES.get(generator_type)
         if size is None:
             header.unknown_types += 1
         else:
@@ -131,14 +128,6 @@ def _read_notifications(reader: StreamReader, header: Publication) -> None:
         reader.position += length
         reader.leave_rest(inner, "notification")
     reader.leave(outer, "notifications")
-
-
-def _enter_notification(reader: StreamReader) -> "tuple[int, int, int, int]":
-    """Read to the seeds; return what ``leave`` needs, the level, the type and the length of the seeds."""
-    outer = reader.enter(der.SEQUENCE, "notification")
-    level = reader.integer("alertLevel")
-    generator_type = reader.integer("generatorType")
-    return outer, level, generator_type, reader.expect(der.OCTET_STRING, "seedValues")
 
 
 def _read_urls(reader: StreamReader, header: Publication) -> None:
@@ -229,134 +218,3 @@ def clock_after(header: Publication, known: int) -> int:
     strength of it.
     """
     return min(max(header.published_at, known), known + 30 * _DAY_S)
-
-
-class Notifications:
-    """The seeds of a verified publication, as an iterator of (alert level, generator type, seed bytes).
-
-    The level is the number in the document: see ``cx.levels.alert_level``. Notifications of an unknown type
-    hold no seeds that we could tell apart: they are passed over, and counted in ``header.unknown_types``.
-    ``position`` is where the next seed lies: save it with ``header.digest``, and give it to ``notifications``
-    to go on there. ``usage`` is 4 bytes for each seed that was handed out last (``extensions.decode_usage``),
-    empty when there are none.
-    """
-
-    def __init__(self, stream: "Stream", header: Publication, position: int = 0) -> None:
-        self._reader = reader = _enter(stream, header, header.start, header.end)
-        self._outer = -1  # the end of the notifications, while we are in one
-        self._left = 0  # bytes of seeds in it that were not handed out
-        self._level = self._type = self._size = 0
-        self._usages = _find_usages(stream, header)
-        self.usage = b""
-        while self._find() and reader.position < position:
-            ahead = min(position - reader.position + self._size - 1, self._left)
-            self._pass(ahead - ahead % self._size)
-
-    @property
-    def position(self) -> int:
-        """Where the next seed lies in the stream."""
-        return self._reader.position
-
-    def __iter__(self) -> "Iterator[tuple[int, int, bytes]]":
-        return self
-
-    def __next__(self) -> "tuple[int, int, bytes]":
-        if not self._find():
-            raise StopIteration
-        return self._level, self._type, self._take(self._size)
-
-    def next_slice(self, seeds: int = _MAX_SLICE_SEEDS) -> "tuple[int, int, bytes] | None":
-        """Return the level, the type and up to ``seeds`` seeds joined; None at the end."""
-        if not self._find():
-            return None
-        return self._level, self._type, self._take(min(self._left, seeds * self._size))
-
-    def _pass(self, length: int) -> None:
-        self._left -= length
-        self._reader.position += length
-        if self._usages:
-            self._usages.position += length // self._size * extensions.USAGE_BYTES
-
-    def _take(self, length: int) -> bytes:
-        self._left -= length
-        if self._usages:
-            self.usage = self._usages.take(length // self._size * extensions.USAGE_BYTES)
-        return self._reader.take(length)
-
-    def _find(self) -> bool:
-        """Go on to the next notification with seeds, if none are left in this; False at the end."""
-        reader = self._reader
-        while not self._left:
-            if self._outer >= 0:
-                reader.leave_rest(self._outer, "notification")
-                self._outer = -1
-            if reader.at_end():
-                return False
-            self._outer, self._level, self._type, self._left = _enter_notification(reader)
-            self._size = _SEED_BYTES.get(self._type, 0)
-            usages = self._usages.expect(der.OCTET_STRING, "usage") if self._usages else 0
-            if not self._size:
-                reader.position += self._left
-                self._left = 0
-                if self._usages:
-                    self._usages.position += usages
-        return True
-
-
-def notifications(stream: "Stream", header: Publication, position: int = 0) -> Notifications:
-    """Return the iterator over the seeds of a publication that ``verify`` accepted, from ``position`` on.
-
-    Raises ``SignatureError`` if the stream no longer holds what was verified. RAM: about 2 KiB, and as much
-    again when the publication tells the usage of its seeds.
-    """
-    return Notifications(stream, header, position)
-
-
-def guidance(stream: "Stream", header: Publication) -> "extensions.Guidance | None":
-    """Return the guidance of a publication that ``verify`` accepted; None when none is understood."""
-    place = header.extensions.get(extensions.GUIDANCE)
-    if place is None:
-        return None
-    try:
-        parameters = _enter(stream, header, place).element("guidance", extensions.GUIDANCE_MAX_BYTES)
-        return extensions.decode_guidance(parameters)
-    except FormatError:
-        return None
-
-
-def _enter(stream: "Stream", header: Publication, start: int, end: int = 0) -> StreamReader:
-    """Return a reader of the second pass from ``start`` to ``end`` (0: for the caller to know)."""
-    reader = StreamReader(SecondPass(stream, header.chunk_hashes))
-    reader.position = start
-    reader.end = end or reader.end
-    return reader
-
-
-def _find_usages(stream: "Stream", header: Publication) -> "StreamReader | None":
-    """Return a reader at the first notification's usages; None when there are none, or not one for each seed.
-
-    Two readers go from length to length side by side: what lies between is not read.
-    """
-    place = header.extensions.get(extensions.USAGE)
-    if place is None:
-        return None
-    usages = _enter(stream, header, place)
-    reader = _enter(stream, header, header.start, header.end)
-    try:
-        usages.enter(der.SEQUENCE, "usage")
-        start = usages.position
-        while not reader.at_end():
-            outer, _, generator_type, length = _enter_notification(reader)
-            reader.position += length
-            reader.leave_rest(outer, "notification")
-            found = usages.expect(der.OCTET_STRING, "usage")
-            usages.position += found
-            size = _SEED_BYTES.get(generator_type)
-            if size and found != length // size * extensions.USAGE_BYTES:
-                return None
-        if not usages.at_end():
-            return None
-    except FormatError:
-        return None
-    usages.position = start
-    return usages
