@@ -29,11 +29,12 @@ _ADV_DIRECT_IND = const(1)
 _SCAN_RSP = const(4)
 _ADDR_MODE_NRPA = const(3)
 _ADDR_TYPE_RANDOM = const(1)
-_ENTRIES = const(240)  # what one scan can hold: 4 KiB
+_ENTRIES = const(241)  # what one scan can hold: 4 KiB
 _SCAN_STEP_US = const(30_000)
 _SCAN_GRACE_MS = const(1_000)
 _DEAD_SCANS = const(3)  # so many dead scans one after another, and the radio is switched off and on
 _DEAF_SCANS = const(60)  # so many scans without any report of any device: about an hour
+_NOTHING = b""
 
 
 class RadioError(Exception):
@@ -47,9 +48,9 @@ class RadioStuckError(Exception):
 class Radio:
     """One BLE radio. Counters for the badge's info:
 
-    ``reports``: everything heard; ``heard``: of these, identifiers; ``scan_restarts``: scans that died;
-    ``restarts``: how often the radio had to be switched off and on. ``renew`` is set when what was on air is
-    gone or must go: whoever broadcasts then takes a new address and a new identifier.
+    ``scan_restarts``: scans that died; ``restarts``: how often the radio had to be switched off and on.
+    ``renew`` is set when what was on air is gone or must go: whoever broadcasts then takes a new address and
+    a new identifier.
     """
 
     def __init__(self, ble: "BLE") -> None:
@@ -65,15 +66,12 @@ class Radio:
         self._is_broken = False
         self._dead_scans = 0
         self._deaf_scans = 0
-        self.reports = 0
-        self.heard = 0
         self.scan_restarts = 0
         self.restarts = 0
 
-    @property
-    def lost(self) -> int:
-        """Reports for which the table of a scan had no room."""
-        return self._sightings.lost
+    def counts(self) -> "tuple[int, ...]":
+        """Return (reports, heard, lost) of all scans: see ``Sightings.counts``."""
+        return self._sightings.counts()
 
     def start(self) -> None:
         """Switch the radio on, silent. OSError when it does not come up."""
@@ -173,11 +171,11 @@ class Radio:
         """
         async with self._lock:
             self._changed.clear()
-            before = self.reports
+            before = self.counts()[0]
             self._sightings.begin(os.urandom(1)[0])
             is_good = await self._scan(duration_ms)
             self._sightings.tell(on_heard)
-            self._deaf_scans = self._deaf_scans + 1 if self.reports == before else 0
+            self._deaf_scans = self._deaf_scans + 1 if self.counts()[0] == before else 0
         if is_good:
             self._dead_scans = 0
             return True
@@ -211,10 +209,10 @@ class Radio:
     def _on_event(self, event: int, data: tuple) -> None:
         """Handle a radio event: copy and return, without allocating."""
         if event == _IRQ_SCAN_RESULT:
-            self.reports = (self.reports + 1) & 0xFFFFFF
+            _, _, kind, rssi_dbm, payload = data
             # A scan response is an answer, and a directed event is for somebody else.
-            if data[2] != _SCAN_RSP and data[2] != _ADV_DIRECT_IND and self._sightings.note(data[4], data[3]):
-                self.heard = (self.heard + 1) & 0xFFFFFF
+            is_ignored = kind in (_SCAN_RSP, _ADV_DIRECT_IND)
+            self._sightings.note(_NOTHING if is_ignored else payload, rssi_dbm)
         elif event == _IRQ_SCAN_DONE:
             self._is_scanning = False
             self._event.set()

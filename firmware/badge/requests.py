@@ -80,6 +80,7 @@ class Requests:
     async def _info(self, _request: dict, _waiting: "Waiting") -> dict:
         app = self._app
         answer = self._about()
+        reports, heard, lost = app.radio.counts()
         answer.update(
             {
                 "engine": app.engine,
@@ -98,9 +99,9 @@ class Requests:
                 "rotations": app.advertiser.rotations,
                 "failures": app.advertiser.failures,
                 "scans": app.observer.scans,
-                "heard": app.radio.heard,
-                "dropped": app.radio.lost,
-                "reports": app.radio.reports,
+                "reports": reports,
+                "heard": heard,
+                "dropped": lost,
                 "scan_restarts": app.radio.scan_restarts,
                 "radio_restarts": app.radio.restarts,
                 "noise_bytes": app.console.dropped,

@@ -4,10 +4,13 @@ Each identifier has one entry, with the strongest power at which it was heard: t
 and echoes only ever take power away. So a scan needs room for as many entries as there are badges, and not
 for as many as there are reports, and nobody has to empty anything while it lasts.
 
-When the table is full the weakest entry makes room for a stronger one: who is far away is lost first. An
-identifier's place comes from one of its own bytes, another one for each scan, and then the next free place.
-That keeps the search short, and what collides in one scan does not collide in the next.
+Two of an identifier's own bytes, other ones for each scan, say where its place is and how to go on from one
+that is taken (double hashing). A search looks at 64 places at the most, so that a spray of identifiers that
+fills the table cannot make each report cost more than that. If all are taken the weakest of them makes room
+for a stronger one: who is far away is lost first, and what collides in one scan does not in the next.
 """
+
+import struct
 
 import micropython
 
@@ -16,32 +19,31 @@ from cx.compat import TYPE_CHECKING, const
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cx.compat import ptr8
+    from cx.compat import ptr8, ptr32
 
 # Entry: power in dBm + 129 (1 to 255; 0: free), then the identifier.
 _ENTRY_LEN = const(17)
 _ID_LEN = const(16)
 _POWER_BIAS = const(129)
-# Head: byte of the identifier that gives its place, entries in use.
-_HEAD_LEN = const(2)
+# Head: three counters (words), then bytes: which of the identifier's bytes gives its place, which the step
+# from there, entries in use, entries.
+_COUNTS = "3I"
+_HEAD_LEN = const(16)
+_PLACE_AT = const(12)
+_USED_AT = const(14)
+_ENTRIES_AT = const(15)
 # Bytes 6 and 8 of a version 4 UUID are not wholly random.
 _PLACE_BYTES = b"\x00\x01\x02\x03\x04\x05\x07\x09\x0a\x0b\x0c\x0d\x0e\x0f"
 
-_FOREIGN = const(0)
-_KEPT = const(1)
-_LOST = const(2)
-
 
 @micropython.viper
-def _note(table: ptr8, entries: int, payload: ptr8, length_and_power: int) -> int:  # noqa: C901  a call costs more than all of it
+def _note(table: ptr8, payload: ptr8, length: int, rssi_dbm: int) -> int:  # noqa: C901  a call costs more than all of it
     """Put the identifier in ``payload``, if there is one, into ``table``.
 
-    The same search as ``cx.advert.find``, which is its judge. ``length_and_power``: the payload's length and,
-    times 256, the power as kept in an entry. Returns _FOREIGN, _KEPT, or _LOST when it or a weaker one has no
-    place.
+    The same search as ``cx.advert.find``, which is its judge. Returns 1 if there is one, else 0.
     """
-    length = length_and_power & 255
-    power = length_and_power >> 8
+    counts = ptr32(table)
+    counts[0] = counts[0] + 1 & 0x3FFFFFFF
     at = 0
     found = 0
     while at + 1 < length and found == 0:
@@ -63,11 +65,19 @@ def _note(table: ptr8, entries: int, payload: ptr8, length_and_power: int) -> in
         at += 1 + size
     if found == 0:
         return 0
-    place = int(payload[found + int(table[0])]) * entries >> 8
+    counts[1] = counts[1] + 1 & 0x3FFFFFFF
+    power = rssi_dbm + 129
+    if power < 1:
+        power = 1
+    if power > 255:
+        power = 255
+    entries = int(table[15])
+    place = int(payload[found + int(table[12])]) * entries >> 8
+    step = 1 + (int(payload[found + int(table[13])]) * (entries - 1) >> 8)
     weakest = place
     tried = 0
-    while tried < entries:
-        entry = 2 + place * 17
+    while tried < 64:
+        entry = 16 + place * 17
         kept = int(table[entry])
         same = 0
         if kept != 0:
@@ -77,58 +87,59 @@ def _note(table: ptr8, entries: int, payload: ptr8, length_and_power: int) -> in
                 if power > kept:
                     table[entry] = power
                 return 1
-            if kept < int(table[2 + weakest * 17]):
+            if kept < int(table[16 + weakest * 17]):
                 weakest = place
         else:
             weakest = place
-            tried = entries
+            tried = 64
         tried += 1
-        place += 1
-        if place == entries:
-            place = 0
-    entry = 2 + weakest * 17
-    result = 2
+        place += step
+        if place >= entries:
+            place -= entries
+    entry = 16 + weakest * 17
     if int(table[entry]) == 0:
-        table[1] = int(table[1]) + 1
-        result = 1
+        table[14] = int(table[14]) + 1
+    else:
+        counts[2] = counts[2] + 1 & 0x3FFFFFFF
     if power > int(table[entry]):
         table[entry] = power
         same = 0
         while same < 16:
             table[entry + 1 + same] = payload[found + same]
             same += 1
-    return result
+    return 1
 
 
 class Sightings:
-    """Up to ``entries`` identifiers (255 at the most) of the scan that is on; 17 bytes for each.
-
-    ``lost`` counts reports for which a weaker one, or they themselves, had no place, over all scans.
-    """
+    """Up to ``entries`` identifiers (a prime below 255) of the scan that is on; 17 bytes for each."""
 
     def __init__(self, entries: int) -> None:
-        self._entries = entries
         self._table = bytearray(_HEAD_LEN + entries * _ENTRY_LEN)
-        self.lost = 0
+        self._table[_ENTRIES_AT] = entries
 
     def __len__(self) -> int:
-        return self._table[1]
+        return self._table[_USED_AT]
+
+    def counts(self) -> "tuple[int, ...]":
+        """Return the counters over all scans: (reports, heard, lost).
+
+        ``heard``: reports that held an identifier; ``lost``: of these, how often it or a weaker one had no
+        place.
+        """
+        return struct.unpack(_COUNTS, self._table)
 
     def begin(self, random_byte: int) -> None:
         """Forget everything, for a new scan. ``random_byte`` decides where identifiers have their places."""
         table = self._table
         for at in range(_HEAD_LEN, len(table), _ENTRY_LEN):
             table[at] = 0
-        table[0] = _PLACE_BYTES[random_byte % len(_PLACE_BYTES)]
-        table[1] = 0
+        table[_PLACE_AT] = _PLACE_BYTES[random_byte % 14]
+        table[_PLACE_AT + 1] = _PLACE_BYTES[(random_byte + 1 + random_byte // 14 % 13) % 14]
+        table[_USED_AT] = 0
 
-    def note(self, payload: memoryview, rssi_dbm: int) -> bool:
-        """Take one report, in the interrupt; tell whether it holds an identifier. Allocates nothing."""
-        power = min(max(rssi_dbm + _POWER_BIAS, 1), 255)
-        outcome = _note(self._table, self._entries, payload, power << 8 | len(payload))  # type: ignore[arg-type]
-        if outcome == _LOST:
-            self.lost = (self.lost + 1) & 0xFFFFFF
-        return outcome != _FOREIGN
+    def note(self, payload: "memoryview | bytes", rssi_dbm: int) -> bool:
+        """Take one report, in the interrupt; tell whether an identifier was found. Allocates nothing."""
+        return _note(self._table, payload, len(payload), rssi_dbm) != 0  # type: ignore[arg-type]
 
     def tell(self, on_heard: "Callable[[bytes, int], None]") -> None:
         """Pass on (identifier, strongest power in dBm) of each entry, then forget them."""
@@ -137,4 +148,4 @@ class Sightings:
             if table[at]:
                 on_heard(bytes(table[at + 1 : at + 1 + _ID_LEN]), table[at] - _POWER_BIAS)
                 table[at] = 0
-        table[1] = 0
+        table[_USED_AT] = 0

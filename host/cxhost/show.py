@@ -92,7 +92,12 @@ def _info_rows(info: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("contacts", f"{info['contacts']} logged, {info['near']} near now"),
         ("broadcast", f"{info['rotations']} identifiers, {info['failures']} failed changes"),
-        ("scans", f"{info['scans']}, {info['heard']} receptions, {info['dropped']} dropped"),
+        (
+            "scans",
+            f"{info['scans']} ({info['scan_restarts']} died), {info['reports']} reports, "
+            f"{info['heard']} receptions, {info['dropped']} dropped",
+        ),
+        ("radio restarts", str(info["radio_restarts"])),
         ("seeds", str(info["seeds"])),
         ("free memory", f"{info['free_bytes']} bytes"),
     ]
