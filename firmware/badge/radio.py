@@ -172,7 +172,7 @@ class Radio:
         async with self._lock:
             self._changed.clear()
             before = self.counts()[0]
-            self._sightings.begin(os.urandom(1)[0])
+            self._sightings.begin(int.from_bytes(os.urandom(4), "big") & 0x3FFFFFFF)
             is_good = await self._scan(duration_ms)
             self._sightings.tell(on_heard)
             self._deaf_scans = self._deaf_scans + 1 if self.counts()[0] == before else 0

@@ -4,10 +4,11 @@ Each identifier has one entry, with the strongest power at which it was heard: t
 and echoes only ever take power away. So a scan needs room for as many entries as there are badges, and not
 for as many as there are reports, and nobody has to empty anything while it lasts.
 
-Two of an identifier's own bytes, other ones for each scan, say where its place is and how to go on from one
-that is taken (double hashing). A search looks at 64 places at the most, so that a spray of identifiers that
-fills the table cannot make each report cost more than that. If all are taken the weakest of them makes room
-for a stronger one: who is far away is lost first, and what collides in one scan does not in the next.
+An identifier's place, and how to go on from one that is taken, come from a hash with a key drawn for each
+scan (double hashing): what collides in one scan does not in the next, and nobody can choose identifiers that
+collide with another's. A search looks at 64 places at the most, so that a spray of identifiers that fills the
+table cannot make a report cost more than that. If all are taken the weakest of them makes room for a
+stronger one: who is far away is lost first.
 """
 
 import struct
@@ -25,15 +26,12 @@ if TYPE_CHECKING:
 _ENTRY_LEN = const(17)
 _ID_LEN = const(16)
 _POWER_BIAS = const(129)
-# Head: three counters (words), then bytes: which of the identifier's bytes gives its place, which the step
-# from there, entries in use, entries.
+# Head: three counters and the hash's key (words), entries in use, entries (bytes).
 _COUNTS = "3I"
-_HEAD_LEN = const(16)
-_PLACE_AT = const(12)
-_USED_AT = const(14)
-_ENTRIES_AT = const(15)
-# Bytes 6 and 8 of a version 4 UUID are not wholly random.
-_PLACE_BYTES = b"\x00\x01\x02\x03\x04\x05\x07\x09\x0a\x0b\x0c\x0d\x0e\x0f"
+_KEY_AT = const(12)
+_USED_AT = const(16)
+_ENTRIES_AT = const(17)
+_HEAD_LEN = const(18)
 
 
 @micropython.viper
@@ -71,13 +69,18 @@ def _note(table: ptr8, payload: ptr8, length: int, rssi_dbm: int) -> int:  # noq
         power = 1
     if power > 255:
         power = 255
-    entries = int(table[15])
-    place = int(payload[found + int(table[12])]) * entries >> 8
-    step = 1 + (int(payload[found + int(table[13])]) * (entries - 1) >> 8)
+    mixed = counts[3]
+    at = 0
+    while at < 16:  # Fowler, Noll and Vo's prime; 30 bits, which are small integers everywhere
+        mixed = (mixed ^ int(payload[found + at])) * 16777619 & 0x3FFFFFFF
+        at += 1
+    entries = int(table[17])
+    place = (mixed >> 15) * entries >> 15
+    step = 1 + ((mixed & 0x7FFF) * (entries - 1) >> 15)
     weakest = place
     tried = 0
     while tried < 64:
-        entry = 16 + place * 17
+        entry = 18 + place * 17
         kept = int(table[entry])
         same = 0
         if kept != 0:
@@ -87,7 +90,7 @@ def _note(table: ptr8, payload: ptr8, length: int, rssi_dbm: int) -> int:  # noq
                 if power > kept:
                     table[entry] = power
                 return 1
-            if kept < int(table[16 + weakest * 17]):
+            if kept < int(table[18 + weakest * 17]):
                 weakest = place
         else:
             weakest = place
@@ -96,9 +99,9 @@ def _note(table: ptr8, payload: ptr8, length: int, rssi_dbm: int) -> int:  # noq
         place += step
         if place >= entries:
             place -= entries
-    entry = 16 + weakest * 17
+    entry = 18 + weakest * 17
     if int(table[entry]) == 0:
-        table[14] = int(table[14]) + 1
+        table[16] = int(table[16]) + 1
     else:
         counts[2] = counts[2] + 1 & 0x3FFFFFFF
     if power > int(table[entry]):
@@ -128,13 +131,12 @@ class Sightings:
         """
         return struct.unpack(_COUNTS, self._table)
 
-    def begin(self, random_byte: int) -> None:
-        """Forget everything, for a new scan. ``random_byte`` decides where identifiers have their places."""
+    def begin(self, key: int) -> None:
+        """Forget everything, for a new scan. ``key``, 30 random bits, decides who has which place."""
         table = self._table
         for at in range(_HEAD_LEN, len(table), _ENTRY_LEN):
             table[at] = 0
-        table[_PLACE_AT] = _PLACE_BYTES[random_byte % 14]
-        table[_PLACE_AT + 1] = _PLACE_BYTES[(random_byte + 1 + random_byte // 14 % 13) % 14]
+        struct.pack_into("I", table, _KEY_AT, key)
         table[_USED_AT] = 0
 
     def note(self, payload: "memoryview | bytes", rssi_dbm: int) -> bool:

@@ -20,7 +20,7 @@ LOG_BLOCKS = 180
 DAY_S = 86400
 ATTACKER = 1 << 40
 HEADER = b"\x16\xff\xff\xff\x43\x58\x01"
-SIGHTINGS = 240  # as the radio has it
+SIGHTINGS = 241  # as the radio has it
 
 
 class Person:
@@ -78,7 +78,7 @@ class Life:
         for at in range(len(heard) - 1, 0, -1):
             other = self.random.between(0, at)
             heard[at], heard[other] = heard[other], heard[at]
-        self.sightings.begin(self.random.between(0, 255))
+        self.sightings.begin(self.random.between(0, 0xFFFFFF))
         for number, rssi_dbm in heard:
             self.payload[len(HEADER) :] = contact_id(number)
             self.sightings.note(memoryview(self.payload), rssi_dbm + self.random.between(-4, 0))
