@@ -12,7 +12,7 @@ FIRMWARE ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-powercut soak fuzz sniff statistics detection check lint types format mpy flash install clean wasm bench bench-publisher
+.PHONY: help demo test test-powercut soak fuzz sniff statistics detection crowd check lint types format mpy flash install clean wasm bench bench-publisher
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ sniff: $(READY) ## what a sniffer sees of failing badges over 14 virtual days (t
 
 statistics: $(READY) ## randomness of 100 000 rotations, and attempts to follow a badge (two minutes)
 	CXBADGE_ROTATIONS=100000 PYTHONPATH=lib:host $(BIN)/python -m pytest -q host_tests/firmware/test_linking.py
+
+crowd: $(READY) ## six hours among 200 badges and 1 000 hostile devices (five minutes)
+	CXBADGE_MINUTES=360 PYTHONPATH=lib:host $(BIN)/python -m pytest -q host_tests/firmware/test_crowd.py
 
 detection: $(READY) ## 1 000 encounters for each power profile (five minutes)
 	CXBADGE_ENCOUNTERS=250 PYTHONPATH=lib:host $(BIN)/python -m pytest -q host_tests/firmware/test_detection.py

@@ -114,54 +114,6 @@ def unit_the_interrupt_allocates_nothing(solo):
     assert radio.counts() == (2002, 1001, 0)
 
 
-def unit_a_crowd(solo):
-    """200 badges and 1 000 other devices, 1 000 reports a second, for four scans."""
-    import asyncio
-
-    from solo import run_for
-
-    ble = bluetooth.BLE()
-    ble.active(False)
-    radio = Radio(ble)
-    radio.start()
-    badges = [advert.encode(identifier(number)) for number in range(1, 201)]
-    seen = [set() for _ in range(4)]
-    free = []
-
-    async def listen():
-        for scan in range(4):
-            begun = solo.now()
-            for at in range(4000):
-                noise = os.urandom(34)
-                if at % 5 < 4:
-                    payload, rssi = badges[noise[0] % 200], -60 - noise[0] % 30
-                else:
-                    payload, rssi = noise[1 : 1 + noise[33] % 32], -40
-                solo.at(begun + at * 1000 + 500, 1, b"\x01ABCDEF\x00" + bytes([rssi & 255]) + payload)
-            solo._events.sort(key=lambda event: event[0])
-            gc.collect()
-            assert await radio.scan(
-                4000, lambda contact_id, rssi, scan=scan: seen[scan].update({contact_id: rssi})
-            )
-            gc.collect()
-            free.append(gc.mem_free())
-            await asyncio.sleep(56)
-
-    at = solo.at
-    solo.at = lambda when, kind, payload=b"": (
-        solo._events.append((when, kind, payload)) if kind == 1 else at(when, kind, payload)
-    )
-    try:
-        run_for([listen()], 700)
-    finally:
-        del solo.at
-    for scan in seen:
-        assert len(scan) == 200, "missed in one scan: %d" % (200 - len(scan))
-    assert radio.counts()[0] == 16_000 and radio.counts()[2] == 0
-    growth = free[1] - free[-1]
-    assert growth < 200 * 3 * 200, "the heap grew by %d bytes" % growth
-
-
 def unit_a_scan_that_dies_is_noticed_and_the_radio_restarted(solo):
     import asyncio
 
