@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cxhost import documents, energy, hardware, show, sync
 from cxhost.companion import Badge, BadgeError
@@ -244,6 +244,29 @@ def report(
             output.write_bytes(signed)
     text = f"{chosen['name']} has the report ({len(signed)} bytes) and answers: {answer}"
     out.print(text, markup=False, highlight=False)
+
+
+@app.command()
+def wipe(port: PortOption = None, yes: YesOption = False, as_json: JsonOption = False) -> None:
+    """Erase everything that a badge holds: contacts, alerts, seeds, publishers. Its owner presses the button.
+
+    This cannot be taken back: who was met is forgotten, and the badge can no longer report. Publishers
+    must be provisioned again. Pulling the battery does not help: the badge goes on when it is back.
+
+    Example: cxbadge wipe --port /dev/ttyUSB0
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    bars = Progress(*columns, console=err, transient=True)
+    bars.add_task("wiping, takes a minute or so", total=None)
+    with _badge(port, yes) as (badge, transport):
+        try:
+            after = sync.wipe(badge, transport, lambda *_: bars.start())  # not before the owner was asked
+        finally:
+            bars.stop()
+    if as_json:
+        _print_json({"wiped": True, "boot": after["boot"]})
+    else:
+        out.print("The badge is empty. Use cxbadge provision before it is worn again.")
 
 
 @app.command()

@@ -42,7 +42,8 @@ def show_alerts(console: Console, summary: dict[str, Any]) -> None:
     if not summary["alerts"]:
         console.print("No published case was met.")
         return
-    table = Table("risk", "level", "first", "last", "contacts", "closest", "why")
+    # "marked": for how long of it the owner's mark was on, with a double press of the button
+    table = Table("risk", "level", "first", "last", "contacts", "closest", "marked", "why")
     for alert in summary["alerts"]:
         table.add_row(
             alert["risk"],
@@ -51,6 +52,7 @@ def show_alerts(console: Console, summary: dict[str, Any]) -> None:
             date_text(alert["last"]),
             str(alert["contacts"]),
             f"{alert['least_db']} dB",
+            f"{alert['tagged_s'] / 60:.0f} min" if alert["tagged_s"] else "-",
             why(alert),
         )
     console.print(table)
@@ -78,6 +80,31 @@ def show_info(console: Console, info: dict[str, Any]) -> None:
             console.print("  all of it must be matched again: sync with the full list")
 
 
+def _log_rows(info: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what the log holds, and what became no record or went early, if there is any."""
+    log = info["log"]
+    days = 0 if log["days"] is None else log["days"]
+    rows = [("log", f"{days} days in {log['blocks']} blocks" + (", mark is on" if info["marked"] else ""))]
+    names = {
+        "dropped": "gone early, log full",
+        "damaged": "unreadable",
+        "unwritten": "not written, flash full",
+    }
+    lost = [f"{log[key]} {text}" for key, text in names.items() if log[key]]
+    if lost:
+        rows.append(("lost contacts", "; ".join(lost)))
+    reasons = {
+        "brief": "heard in one scan only",
+        "no_room": "refused, too many at once",
+        "crowded_out": "gave way to nearer ones",
+        "over_allowance": "over the limit of a day",
+    }
+    missed = [f"{info['not_logged'][key]} {text}" for key, text in reasons.items() if info["not_logged"][key]]
+    if missed:
+        rows.append(("not logged", "; ".join(missed)))
+    return rows
+
+
 def _info_rows(info: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("version", f"{info['version']} on {info['board']}, identifiers by {info['engine']}"),
@@ -91,6 +118,7 @@ def _info_rows(info: dict[str, Any]) -> list[tuple[str, str]]:
             "none to read" if info.get("battery_mv") is None else f"{info['battery_mv'] / 1000:.2f} V",
         ),
         ("contacts", f"{info['contacts']} logged, {info['near']} near now"),
+        *_log_rows(info),
         ("broadcast", f"{info['rotations']} identifiers, {info['failures']} failed changes"),
         (
             "scans",
@@ -102,7 +130,7 @@ def _info_rows(info: dict[str, Any]) -> list[tuple[str, str]]:
         ("free memory", f"{info['free_bytes']} bytes"),
     ]
     if info["lost_files"]:
-        rows.append(("damaged files", ", ".join(info["lost_files"])))
+        rows.append(("lost files", ", ".join(info["lost_files"])))
     if info["last_crash"]:
         rows.append(
             ("last crash", f"{info['last_crash']['error']} at {'; '.join(info['last_crash']['places'])}")

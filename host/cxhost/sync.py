@@ -17,6 +17,9 @@ from cxhost.transport import Transport
 _LIMIT_BYTES = 16 * 1024 * 1024
 _POLL_S = 0.1
 _MATCHING_S = 4 * 3600
+# After a wipe: the restart with its three seconds for the prompt, and overwriting the whole flash.
+_RESTART_S = 10.0
+_WIPING_S = 300.0
 
 Progress = Callable[[str, int, int], None]
 
@@ -145,6 +148,38 @@ def take_report_again(badge: Badge) -> bytes:
     """Return the badge's last report once more, after the owner's button."""
     answer = badge.request("report", timeout_s=60, again=True)
     return badge.get(answer["size"], answer["sha256"])
+
+
+def wipe(badge: Badge, transport: Transport, progress: Progress) -> dict[str, Any]:
+    """Let the badge erase everything that it holds, after the owner's button, and wait until it is back.
+
+    Return its info from then. BadgeError when the owner does not agree, when the badge does not come
+    back within five minutes, or when it comes back with something left.
+    """
+    badge.hello()
+    before = badge.request("info")
+    badge.request("wipe", timeout_s=60)
+    started = transport.now()
+    # Silence first: until the application runs, Ctrl-C among the bytes would stop the badge's start.
+    while transport.now() - started < _RESTART_S:
+        transport.read(started + _RESTART_S - transport.now())
+    while True:
+        progress("wiping", int(transport.now() - started), 0)
+        try:
+            badge.hello()
+            break
+        except BadgeError as error:
+            if error.error != "timeout":
+                raise
+            if transport.now() - started > _WIPING_S:
+                text = "the badge was told to wipe itself but has not come back: look again with info"
+                raise BadgeError("wipe", text) from None
+    after = badge.request("info", timeout_s=30)
+    if after["boot"] == before["boot"] or after["publishers"] or after["contacts"]:
+        raise BadgeError(
+            "wipe", "the badge is back but not empty: its flash may be worn, erase it with flash"
+        )
+    return after
 
 
 def upload_report(client: httpx.Client, url: str, report: bytes) -> str:

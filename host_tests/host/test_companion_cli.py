@@ -95,7 +95,31 @@ def test_what_cannot_be_reached_or_trusted(site, badge, tmp_path):
     assert json.loads(good("info", "--port", badge, "--json"))["publishers"][0]["published_at"] is None
 
 
+def test_wipe(site, badge):
+    publisher, ca = site
+    good("provision", publisher.url, "--ca", ca, "--port", badge)
+    before = json.loads(good("info", "--port", badge, "--json"))
+    assert "Aborted" in bad("wipe", "--port", badge)
+    kept = json.loads(good("info", "--port", badge, "--json"))
+    assert len(kept["publishers"]) == 1 and kept["boot"] == before["boot"] + 2
+    wiped = json.loads(good("wipe", "--port", badge, "--yes", "--json"))
+    assert wiped == {"wiped": True, "boot": kept["boot"] + 2}
+    after = json.loads(good("info", "--port", badge, "--json"))
+    assert after["publishers"] == [] and after["contacts"] == 0 and after["last_crash"] is None
+
+
 def test_devices_and_help():
     json.loads(good("devices", "--json"))
-    for command in ("info", "sync", "provision", "report", "alerts", "flash", "install", "build", "demo"):
+    for command in (
+        "info",
+        "sync",
+        "provision",
+        "report",
+        "alerts",
+        "wipe",
+        "flash",
+        "install",
+        "build",
+        "demo",
+    ):
         assert "Example" in good(command, "--help")
