@@ -48,10 +48,11 @@ soak: $(READY) ## two weeks of a badge's life in a crowd: heap, wear, and what a
 fuzz: $(READY) ## feed mutated documents to everything that reads them: SECONDS=60
 	PYTHONPATH=lib:host $(BIN)/python host_tests/fuzz.py --seconds $(SECONDS)
 
-bench: $(READY) ## measure identifier engines, documents and the radio's handler: instructions, memory, an ESP32's estimate
+bench: $(READY) ## measure engines, documents, radio handler and contact log: speed, instructions, memory
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/documents.py
 	$(BIN)/python bench/radio.py
+	$(BIN)/python bench/contactlog.py
 
 bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, reports in a second
 	$(BIN)/python bench/publisher.py

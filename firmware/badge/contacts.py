@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _BATCH_S = const(900)
 _BLOCK_LEN = const(4096)
 _DAY_S = const(86400)
-_SLICE_RECORDS = const(128)  # some 50 ms on an ESP32
+_SLICE_RECORDS = const(64)  # about 0.1 s on an ESP32 at 80 MHz (bench/contactlog.py)
 # When the file system is full, this many segments may go for one batch.
 _MOST_DROPPED = const(1)
 
