@@ -35,6 +35,12 @@ class Alerts:
         """Judge again when next asked."""
         self._judge_at_s = 0
 
+    def forget(self, publisher: str) -> None:
+        """Drop the matches and the thresholds of a publisher that was removed."""
+        self._storage.remove(MATCHES + "/" + publisher)
+        self._storage.remove(GUIDANCE + "/" + publisher)
+        self.changed()
+
     @property
     def is_alarming(self) -> bool:
         """Tell whether any match is a high risk. Judged when something changed, and every hour."""

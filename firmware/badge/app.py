@@ -5,13 +5,15 @@ import gc
 import io
 import sys
 
-from machine import RTC, reset
+from machine import RTC, reset, reset_cause
 
+from badge import events
 from badge.advertiser import Advertiser
 from badge.alerts import Alerts
 from badge.clock import CHECKPOINT_S, FIRST_CHECKPOINT_S, Clock
 from badge.console import Console
 from badge.contacts import ContactLog
+from badge.events import Events
 from badge.matching import Matching
 from badge.observer import Observer
 from badge.processor import Processor
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 _CRASH = "crash"
 _WIPE = "wipe"
+_SETTINGS = "settings"
 _RETENTION_DAYS = const(14)
 _WATCH_S = const(60)
 _HOUSE_S = const(3600)
@@ -76,11 +79,17 @@ class App:
         self.engine = aes.engine().name
         self.engines_rejected = aes.engine().rejected
         budget = board["budget"]
-        self.profile = profiles.profile(board.get("profile", profiles.DEFAULT))
         self._nvs = nvs
         _finish_wipe(nvs)
         self.storage = Storage()
+        self.settings: "dict[str, str]" = {"profile": board.get("profile", profiles.DEFAULT), "light": "all"}
+        self.settings.update(self.storage.load_json(_SETTINGS, {}))
+        if self.settings["profile"] not in profiles.NAMES:  # of a later version
+            self.settings["profile"] = profiles.DEFAULT
+        self.profile = profiles.profile(self.settings["profile"])
         self.clock = Clock(self.storage, nvs, RTC(), _RETENTION_DAYS * 86400)
+        self.events = Events(self.storage, self.clock)
+        self.events.note(events.START, reset_cause())
         self.radio = Radio(ble)
         self.randomness = Randomness(self.storage, self.radio)
         self.seeds = Seeds(self.storage, nvs, self.clock, self.randomness, _RETENTION_DAYS)
@@ -96,7 +105,15 @@ class App:
             self.storage, self.clock, self.publications, self.observer, self.log, self.alerts, self.engine
         )
         self.battery = battery
-        self.ui = Ui(led, button, lambda: self.alerts.is_alarming, self.observer.mark, buzzer, screen)
+        self.ui = Ui(
+            led,
+            button,
+            lambda: self.alerts.is_alarming,
+            self.observer.mark,
+            self.settings["light"] == "quiet",
+            buzzer,
+            screen,
+        )
         self.processor = Processor(self.profile.cpu_mhz)
         self.console = Console(serial, Requests(self), self.processor.hurry)
         self._start_watchdog = start_watchdog
@@ -119,6 +136,8 @@ class App:
 
     def note_crash(self, error: Exception) -> None:
         """Keep the type and the place of an error over the restart; its message might say too much."""
+        self.events.note(events.CRASH)
+        self.events.save()
         text = io.BytesIO()
         sys.print_exception(error, text)  # type: ignore[arg-type]
         lines = text.getvalue().decode().split("\n")  # type: ignore[attr-defined]
@@ -145,14 +164,27 @@ class App:
         """Restart into the wiping of everything that this badge holds."""
         self._nvs.set_i32(_WIPE, 1)
         self._nvs.commit()
-        await asyncio.sleep_ms(_ANSWER_MS)  # for the answer to go out
+        await self.restart()
+
+    async def restart(self) -> None:
+        """Restart, once the answer to the computer has gone out."""
+        self.events.save()
+        await asyncio.sleep_ms(_ANSWER_MS)
+        self.log.flush()
+        self.clock.checkpoint()
         reset()
+
+    def save_settings(self, settings: dict) -> None:
+        """Keep settings; they take effect at the next start."""
+        self.storage.save_json(_SETTINGS, settings)
+        self.settings = settings
 
     async def _keep_house(self) -> None:
         await asyncio.sleep(FIRST_CHECKPOINT_S)
         cleaned_s = -_HOUSE_S
         while True:
             self.clock.checkpoint()
+            self.events.save()
             if self.clock.uptime_s() - cleaned_s >= _HOUSE_S:
                 cleaned_s = self.clock.uptime_s()
                 self.seeds.delete_old()

@@ -10,6 +10,7 @@ import json
 import time
 
 from badge.requests import RequestError
+from badge.ui import KINDS
 from cx import frame
 from cx.compat import TYPE_CHECKING, const
 from cx.errors import CxError
@@ -106,8 +107,11 @@ class Console:
         return request
 
     async def _carry_out(self, request: dict, sequence: int) -> dict:
-        def waiting(what: str, seconds: int) -> None:
-            self._serial.write(_json_frame(frame.WAITING, sequence, {"for": what, "seconds": seconds}))
+        def waiting(kind: str, seconds: int) -> None:
+            press = "hold" if KINDS[kind][1] else "short"
+            self._serial.write(
+                _json_frame(frame.WAITING, sequence, {"for": kind, "press": press, "seconds": seconds})
+            )
 
         return await self._requests.carry_out(request, waiting)
 

@@ -78,6 +78,10 @@ class Matching:
         """Wake the task: a list is waiting."""
         self._wanted.set()
 
+    def forget(self, publisher: str) -> None:
+        """Drop what is known of the lists of a publisher that was removed."""
+        known.forget(self._storage, publisher)
+
     async def run(self) -> None:
         """Match whatever waits, for ever."""
         while True:

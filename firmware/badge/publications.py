@@ -142,6 +142,12 @@ class Publications:
         self.publishers[publisher.id] = publisher
         return publisher
 
+    def remove(self, publisher: Publisher) -> None:
+        """Trust a publisher no more, and remove its list."""
+        self._storage.remove(_PUBLISHERS + "/" + publisher.id)
+        del self.publishers[publisher.id]
+        self._storage.remove(self._list(publisher))
+
     async def take(self, publisher: Publisher, name: str) -> int:
         """Verify the file ``name`` as this publisher's list and keep it for the matching.
 

@@ -4,7 +4,10 @@ Patterns differ in number and length of flashes, never in colour only:
 
 - working: one short flash a minute (no flash for two minutes means that the badge does not work);
 - alert: three short flashes, every fifteen seconds;
-- waiting for consent: even blinking, half a second on, half a second off;
+- waiting for consent: as many flashes of a quarter second as tell what is asked, then a second of dark, again
+  and again (``KINDS``); a long flash comes before them when the button must be held for three seconds, until
+  the light stays on. What cannot be taken back needs holding, and a press of the wrong length agrees to
+  nothing: a computer that asks for one thing in place of another needs an owner who does not look;
 - accepted: one long flash; refused: five quick ones;
 - mark set (double press): two long flashes; mark ended: two short ones.
 
@@ -24,6 +27,19 @@ if TYPE_CHECKING:
     from badge.drivers.st7789 import Screen
 
 CONSENT_S = const(30)
+# What the owner may be asked for: number of short flashes, whether the button must be held.
+KINDS = {
+    "clock": (1, False),
+    "alerts": (2, False),
+    "publisher": (3, False),
+    "removal": (4, False),
+    "settings": (5, False),
+    "report": (1, True),
+    "wipe": (2, True),
+}
+_LOOK_MS = const(1_000)
+_SHORT_MS = const(2_000)
+_HOLD_MS = const(3_000)
 _FLASH_MS = const(60)
 _WORKING_REST_MS = const(60_000)
 _ALERT_REST_MS = const(15_000)
@@ -34,7 +50,7 @@ class Ui:
     """Light and button, and ``buzzer`` and ``screen``, None where the board has none.
 
     ``is_alarming`` is asked before each pattern; ``mark`` is called at a double press and returns
-    whether the owner's mark is on now.
+    whether the owner's mark is on now. ``is_quiet``: no flash for working.
     """
 
     def __init__(
@@ -43,6 +59,7 @@ class Ui:
         button: "Button",
         is_alarming: "Callable[[], bool]",
         mark: "Callable[[], bool]",
+        is_quiet: bool = False,
         buzzer: "Buzzer | None" = None,
         screen: "Screen | None" = None,
     ) -> None:
@@ -52,7 +69,8 @@ class Ui:
         self._button = button
         self._is_alarming = is_alarming
         self._mark = mark
-        self._is_asking = False
+        self._is_quiet = is_quiet
+        self._asked = ""  # what of KINDS is asked now
         self._consented = asyncio.Event()
         self._busy = asyncio.Lock()  # one pattern at a time
 
@@ -60,45 +78,58 @@ class Ui:
         """Show the badge's state for ever."""
         while True:
             is_alarming = self._is_alarming()
-            async with self._busy:
-                await self._flash(3 if is_alarming else 1, _FLASH_MS, _FLASH_MS * 3)
+            if is_alarming or not self._is_quiet:
+                async with self._busy:
+                    await self._flash(3 if is_alarming else 1, _FLASH_MS, _FLASH_MS * 3)
             await asyncio.sleep_ms(_ALERT_REST_MS if is_alarming else _WORKING_REST_MS)
 
     async def watch_button(self) -> None:
         """Take every press for ever: consent when it is asked for, else a double press is a mark."""
         while True:
-            await self._button.press()
-            if self._is_asking:
-                self._consented.set()
+            if not await self._take_press():
                 continue
             try:
-                await asyncio.wait_for_ms(self._button.press(), _DOUBLE_PRESS_MS)
+                is_short = await asyncio.wait_for_ms(self._take_press(), _DOUBLE_PRESS_MS)
             except asyncio.TimeoutError:
                 continue
-            if self._is_asking:
-                self._consented.set()
+            if not is_short:
                 continue
             is_on = self._mark()
             async with self._busy:
                 await self._flash(2, 600 if is_on else _FLASH_MS, 200)
 
-    async def consent(self, on_asking: "Callable[[], None]") -> bool:
-        """Ask the owner to press the button within 30 s, and tell whether that happened.
+    async def _take_press(self) -> bool:
+        """Wait for a press and its release; tell whether it was short and answered no question."""
+        await self._button.fall()
+        asked = self._asked  # a question that comes while the button is down is not answered by this press
+        held_ms = await self._button.rise(_HOLD_MS, lambda: self._agree(asked, True))
+        if held_ms < _SHORT_MS:
+            self._agree(asked, False)
+        return not asked and held_ms < _SHORT_MS
 
-        ``on_asking`` is called when the badge is ready for the press: another pattern may have to end first.
+    def _agree(self, asked: str, has_held: bool) -> None:
+        if asked and asked == self._asked and KINDS[asked][1] == has_held:
+            self._consented.set()
+
+    async def consent(self, kind: str, on_asking: "Callable[[], None]") -> bool:
+        """Ask the owner for something of ``KINDS``; tell whether the button agreed within 30 s.
+
+        ``on_asking`` is called when the badge is ready for the press: another pattern may have to end first,
+        and the owner is given a second to see what is asked.
         """
         async with self._busy:
+            self._write(kind + "?", "hold 3 s" if KINDS[kind][1] else "press")
+            asking = asyncio.create_task(self._ask(kind))
+            await asyncio.sleep_ms(_LOOK_MS)
             self._consented.clear()
-            self._is_asking = True
-            self._write("press", "to agree")
+            self._asked = kind
             on_asking()
-            asking = asyncio.create_task(self._ask())
             try:
                 await asyncio.wait_for(self._consented.wait(), CONSENT_S)
                 has_consented = True
             except asyncio.TimeoutError:
                 has_consented = False
-            self._is_asking = False
+            self._asked = ""
             asking.cancel()
             self._signal(False)
             self._write("accepted" if has_consented else "refused")
@@ -109,9 +140,13 @@ class Ui:
             self._write()
         return has_consented
 
-    async def _ask(self) -> None:
+    async def _ask(self, kind: str) -> None:
+        flashes, is_held = KINDS[kind]
         while True:
-            await self._flash(1, 500, 500, self._signal)
+            if is_held:
+                await self._flash(1, 1000, 250, self._signal)
+            await self._flash(flashes, 250, 250, self._signal)
+            await asyncio.sleep_ms(1000)
 
     async def _flash(
         self, times: int, lit_ms: int, dark_ms: int, switch: "Callable[[bool], None] | None" = None

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cxhost import documents, energy, hardware, show, sync
+from cxhost import consent, documents, energy, hardware, show, sync
 from cxhost.companion import Badge, BadgeError
 from cxhost.publisher import cli as publisher_cli
 from cxhost.transport import PortError, Transport, open_transport, serial_ports
@@ -61,12 +61,12 @@ def _badge(port: str | None, press_without_asking: bool = False) -> Iterator[tup
     """Open a badge for one command; tell its owner when it waits for the button."""
     transport = open_transport(port)
 
-    def on_waiting(_what: str, seconds: int) -> None:
+    def on_waiting(kind: str, seconds: int) -> None:
         press = getattr(transport, "press_button", None)
         if press is None:
-            err.print(f"Press the badge's button within {seconds} s to agree.", style="bold")
+            err.print(consent.question(kind, seconds), style="bold", highlight=False)
         elif press_without_asking or typer.confirm("Press the simulated badge's button?", err=True):
-            press()
+            press(consent.press_ms(kind))
 
     try:
         yield Badge(transport, on_waiting), transport

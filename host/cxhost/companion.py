@@ -41,8 +41,8 @@ class BadgeError(Exception):
 class Badge:
     """One badge at the end of a transport.
 
-    ``on_waiting`` is called with (what, seconds) when the badge waits for its owner, usually
-    for the button.
+    ``on_waiting`` is called with (what for, seconds) when the badge waits for its owner's button, see
+    ``cxhost.consent``.
     """
 
     def __init__(self, transport: Transport, on_waiting: Callable[[str, int], None] | None = None) -> None:

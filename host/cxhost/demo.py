@@ -23,6 +23,7 @@ from rich.table import Table
 from cxhost import drbg, show, sync
 from cxhost.asn1 import publication_data
 from cxhost.companion import Badge
+from cxhost.consent import press_ms
 from cxhost.publisher import AlertLevel, Publisher, listen, make_localhost_tls, serve
 from cxhost.sim import OnAir, SimulatedBadge, Simulation
 
@@ -80,9 +81,9 @@ class Stage:
         badge = self.badges[name]
         transport = badge.transport()
 
-        def on_waiting(_what: str, _seconds: int) -> None:
+        def on_waiting(kind: str, _seconds: int) -> None:
             self.say(f"owner {name}", "sees the light blink and presses the button")
-            badge.press_button()
+            badge.press_button(press_ms(kind))
 
         yield Badge(transport, on_waiting), transport
         transport.close()

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 import pytest
 
 from cxhost.companion import Badge
+from cxhost.consent import press_ms
 from cxhost.publisher import Publisher
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=timezone.utc)
@@ -57,9 +58,9 @@ def plug():
     def plugged(badge, presses: bool = True) -> Iterator[tuple[Badge, Recorder]]:
         recorder = Recorder(badge.transport())
 
-        def on_waiting(_what: str, _seconds: int) -> None:
+        def on_waiting(kind: str, _seconds: int) -> None:
             if presses:
-                badge.press_button()
+                badge.press_button(press_ms(kind))
 
         yield Badge(recorder, on_waiting), recorder
         recorder.close()
