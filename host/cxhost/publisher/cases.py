@@ -76,25 +76,32 @@ class Cases:
         self._settings = settings
         self._clock = clock
 
-    def issue(self, level: int, valid_for: timedelta, operator: str, zone: str = "") -> str:
-        """Store a fresh code and return it; it is not kept in clear and cannot be shown again.
+    def issue(
+        self, level: int, valid_for: timedelta, operator: str, zone: str = "", count: int = 1
+    ) -> list[str]:
+        """Store fresh codes, all or none, and return them; they are not kept in clear.
 
-        ``zone``: that of the case, else this publisher's; ``UnknownZoneError``.
+        ``zone``: that of the cases, else this publisher's; ``UnknownZoneError``.
         """
         now = self._clock()
-        text = codes.new_code()
+        texts = [codes.new_code() for _ in range(count)]
         with Session(self._engine) as session, session.begin():
-            code = Code(
-                lookup=codes.lookup(self._key, text),
-                level=int(level),
-                zone=self._checked(session, zone or self._settings.url),
-                issued_at=now,
-                expires_at=now + valid_for,
-            )
-            session.add(code)
-            session.flush()
-            self._note(session, operator, "issue", level_label(level), code)
-        return text
+            zone = self._checked(session, zone or self._settings.url)
+            issued = [
+                Code(
+                    lookup=codes.lookup(self._key, text),
+                    level=int(level),
+                    zone=zone,
+                    issued_at=now,
+                    expires_at=now + valid_for,
+                )
+                for text in texts
+            ]
+            session.add_all(issued)
+            session.flush()  # numbers them
+            for code in issued:
+                self._note(session, operator, "issue", level_label(level), code)
+        return texts
 
     def accept(self, der: bytes) -> AcceptedReport:
         """Take a Seed Report, all of it or none: after ``ReportRefused`` nothing has changed."""

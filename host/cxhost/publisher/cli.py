@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 
 from cxhost.publisher import server
 from cxhost.publisher.backup import back_up
+from cxhost.publisher.cli_common import (
+    Directory,
+    Json,
+    one_line_errors,
+    opened,
+    plain,
+    print_result,
+    print_table,
+)
+from cxhost.publisher.cli_operators import operators
 from cxhost.publisher.drawing import draw
 from cxhost.publisher.levels import AlertLevel, level_label
 from cxhost.publisher.logs import log_to_stderr
-from cxhost.publisher.operators import OperatorError
 from cxhost.publisher.schedule import scheduled
-from cxhost.publisher.service import Publisher, PublisherError, SettingsError
+from cxhost.publisher.service import Publisher, PublisherError
 from cxhost.publisher.tls import TlsFiles, make_localhost_tls
 
 app = typer.Typer(
@@ -34,52 +39,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-operators = typer.Typer(
-    no_args_is_help=True, help="Say who may use the page for staff.", rich_markup_mode=None
-)
 app.add_typer(operators, name="operator")
 
-Directory = Annotated[Path, typer.Argument(help="The publisher's directory.", metavar="DIR")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Level = Annotated[str, typer.Option(help="diagnosed, symptomatic, debug-alert or no-alert.")]
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Say in one line what went wrong, and leave with exit code 1."""
-    try:
-        yield
-    except (PublisherError, SettingsError, OperatorError) as error:
-        message = str(error)
-    except SQLAlchemyError as error:
-        message = f"database: {type(error).__name__}; check `database` in publisher.toml"
-    except OSError as error:
-        message = f"{error.filename or 'network'}: {error.strerror or error}"
-    else:
-        return
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(1)
-
-
-@contextmanager
-def _opened(directory: Path) -> Iterator[Publisher]:
-    with _errors(), Publisher.open(directory) as publisher:
-        yield publisher
-
-
-def _print(as_json: bool, values: dict[str, Any], text: Callable[[], None]) -> None:
-    if as_json:
-        typer.echo(json.dumps(values, default=_plain, ensure_ascii=False))
-    else:
-        text()
-
-
-def _table(values: dict[str, Any]) -> None:
-    table = Table("", "", show_header=False)
-    for key, value in values.items():
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        table.add_row(key.replace("_", " "), "-" if shown in (None, "") else _plain(shown))
-    Console().print(table)
 
 
 def _operator() -> str:
@@ -88,10 +50,6 @@ def _operator() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
-
-
-def _plain(value: object) -> str:
-    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else str(value)
 
 
 def _level(text: str) -> AlertLevel:
@@ -120,12 +78,12 @@ def init(
 
     Example: cxbadge publisher init --name "Ruritania Health" --url https://health.example/cx.json ruritania
     """
-    with _errors():
+    with one_line_errors():
         if key not in ("p256", "rsa"):
             raise PublisherError("--key: must be p256 or rsa")
         with Publisher.create(directory, name, url, key_kind=key) as publisher:
             made = {"directory": str(directory), "url": url, "descriptor": str(publisher.descriptor_file)}
-    _print(as_json, made, lambda: typer.echo(f"Made {directory}. Badges are given {url}"))
+    print_result(as_json, made, lambda: typer.echo(f"Made {directory}. Badges are given {url}"))
 
 
 @app.command()
@@ -141,11 +99,11 @@ def code(
 
     Example: cxbadge publisher code ruritania --level symptomatic --hours 48
     """
-    with _opened(directory) as publisher:
+    with opened(directory) as publisher:
         chosen = _level(level)
         life = None if hours is None else timedelta(hours=hours)
-        codes = [publisher.issue_code(chosen, life, _operator(), zone) for _ in range(count)]
-    _print(as_json, {"codes": codes, "level": chosen.label}, lambda: typer.echo("\n".join(codes)))
+        codes = publisher.issue_codes(count, chosen, life, _operator(), zone)
+    print_result(as_json, {"codes": codes, "level": chosen.label}, lambda: typer.echo("\n".join(codes)))
 
 
 @app.command()
@@ -161,10 +119,10 @@ def level(
 
     Example, a diagnosis withdrawn: cxbadge publisher level ruritania no-alert 7K3M-9QXT-2HVD
     """
-    with _opened(directory) as publisher:
+    with opened(directory) as publisher:
         chosen = _level(new_level)
         publisher.set_level(typed or typer.prompt("Code"), chosen, _operator())
-    _print(as_json, {"level": chosen.label}, lambda: typer.echo(f"The case is {chosen.label} now."))
+    print_result(as_json, {"level": chosen.label}, lambda: typer.echo(f"The case is {chosen.label} now."))
 
 
 @app.command()
@@ -180,9 +138,9 @@ def zone(
 
     Example: cxbadge publisher zone ruritania https://world.example/cx.json 7K3M-9QXT-2HVD
     """
-    with _opened(directory) as publisher:
+    with opened(directory) as publisher:
         publisher.set_zone(typed or typer.prompt("Code"), new_zone, _operator())
-    _print(as_json, {"zone": new_zone}, lambda: typer.echo(f"The case belongs to {new_zone} now."))
+    print_result(as_json, {"zone": new_zone}, lambda: typer.echo(f"The case belongs to {new_zone} now."))
 
 
 @app.command()
@@ -195,12 +153,12 @@ def topology(
 
     Example: cxbadge publisher topology ruritania --fetch
     """
-    with _opened(directory) as publisher:
+    with opened(directory) as publisher:
         if fetch:
             publisher.refresh(everything=True)
         zones, members, now = publisher.zones(), publisher.topology(), publisher.now()
     values = {**asdict(zones), "members": [asdict(one) for one in members]}
-    _print(as_json, values, lambda: Console(soft_wrap=True).print(draw(publisher.url, members, now)))
+    print_result(as_json, values, lambda: Console(soft_wrap=True).print(draw(publisher.url, members, now)))
 
 
 @app.command()
@@ -215,10 +173,10 @@ def lookup(
 
     Example: cxbadge publisher lookup ruritania 7K3M-9QXT-2HVD
     """
-    with _opened(directory) as publisher:
+    with opened(directory) as publisher:
         state = publisher.code_state(typed or typer.prompt("Code"))
     values = {**asdict(state), "level": level_label(state.level)}
-    _print(as_json, values, lambda: _table(values))
+    print_result(as_json, values, lambda: print_table(values))
 
 
 @app.command()
@@ -231,50 +189,15 @@ def audit(
 
     Example: cxbadge publisher audit ruritania --newest 20
     """
-    with _opened(directory) as publisher:
+    with opened(directory) as publisher:
         entries = [asdict(entry) for entry in publisher.audit(newest)]
 
     def text() -> None:
         for one in entries:
             done = f"{one['action']} {one['detail']}, case {one['case']}"
-            typer.echo(f"{_plain(one['at'])}  {one['operator']}  {done}")
+            typer.echo(f"{plain(one['at'])}  {one['operator']}  {done}")
 
-    _print(as_json, {"entries": entries}, text)
-
-
-@operators.command()
-def add(
-    directory: Directory, name: Annotated[str, typer.Argument(metavar="NAME")], as_json: Json = False
-) -> None:
-    """Let someone use the page for staff. Their token is shown once.
-
-    Example: cxbadge publisher operator add ruritania "Clinic East"
-    """
-    with _opened(directory) as publisher:
-        token = publisher.operators.add(name)
-    _print(as_json, {"name": name, "token": token}, lambda: typer.echo(token))
-
-
-@operators.command()
-def remove(directory: Directory, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """Take someone's access away at once.
-
-    Example: cxbadge publisher operator remove ruritania "Clinic East"
-    """
-    with _opened(directory) as publisher:
-        publisher.operators.remove(name)
-    typer.echo(f"{name} has no access any more.")
-
-
-@operators.command("list")
-def list_operators(directory: Directory, as_json: Json = False) -> None:
-    """Show who may use the page for staff.
-
-    Example: cxbadge publisher operator list ruritania
-    """
-    with _opened(directory) as publisher:
-        names = publisher.operators.names()
-    _print(as_json, {"operators": names}, lambda: typer.echo("\n".join(names) or "none"))
+    print_result(as_json, {"entries": entries}, text)
 
 
 @app.command()
@@ -287,7 +210,7 @@ def backup(
 
     Example: cxbadge publisher backup ruritania /mnt/safe/ruritania-2026-04-12
     """
-    with _errors():
+    with one_line_errors():
         if back_up(directory, target):
             typer.echo(f"Copied to {target}")
         else:
@@ -300,7 +223,7 @@ def migrate(directory: Directory) -> None:
 
     Example: cxbadge publisher migrate ruritania
     """
-    with _errors():
+    with one_line_errors():
         typer.echo(f"The database has version {Publisher.migrate(directory)}")
 
 
@@ -310,7 +233,7 @@ def publish(directory: Directory, as_json: Json = False) -> None:
 
     Example: cxbadge publisher publish ruritania
     """
-    with _opened(directory) as publisher:
+    with opened(directory) as publisher:
         edition = publisher.publish()
     values = {
         "published_at": edition.published_at,
@@ -321,13 +244,13 @@ def publish(directory: Directory, as_json: Json = False) -> None:
     }
 
     def text() -> None:
-        typer.echo(f"Published at {_plain(edition.published_at)}")
+        typer.echo(f"Published at {plain(edition.published_at)}")
         for one in values["notifications"]:
             typer.echo(f"  {one['level']}, type {one['generator_type']}: {one['seeds']} seeds")
         for path, size in edition.files.items():
             typer.echo(f"  {path}: {size} bytes")
 
-    _print(as_json, values, text)
+    print_result(as_json, values, text)
 
 
 @app.command()
@@ -336,11 +259,11 @@ def status(directory: Directory, as_json: Json = False) -> None:
 
     Example: cxbadge publisher status ruritania --json
     """
-    with _opened(directory) as publisher:
+    with opened(directory) as publisher:
         values = publisher.status()
     values["seeds"] = {level_label(number): count for number, count in values["seeds"].items()}
 
-    _print(as_json, values, lambda: _table(values))
+    print_result(as_json, values, lambda: print_table(values))
 
 
 @app.command()
@@ -359,7 +282,7 @@ def serve(
 
     Example: cxbadge publisher serve ruritania --port 8443
     """
-    with _opened(directory) as publisher:
+    with opened(directory) as publisher:
         chosen = publisher.settings
         if chosen.tls_certificate:
             tls = TlsFiles(directory / chosen.tls_certificate, directory / chosen.tls_key)

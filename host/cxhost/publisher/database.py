@@ -29,7 +29,7 @@ T = TypeVar("T")
 _BUSY_TIMEOUT_S = 30
 _ATTEMPTS = 4
 # The newest file of migrations/versions.
-VERSION = "0004"
+VERSION = "0005"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -60,7 +60,10 @@ class Base(DeclarativeBase):
 
 
 class Code(Base):
-    """A confirmation code that was issued, and with it one case: its alert level and its zone."""
+    """A confirmation code that was issued, and with it one case: its alert level and its zone.
+
+    ``listed_*``: as the newest edition gives them, None before the first one with a seed of the case.
+    """
 
     __tablename__ = "codes"
 
@@ -72,6 +75,8 @@ class Code(Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     is_decoy: Mapped[bool] = mapped_column(default=False)
+    listed_level: Mapped[int | None]
+    listed_zone: Mapped[str | None] = mapped_column(String(2000))
 
 
 class Seed(Base):
@@ -175,7 +180,10 @@ class Entry(Base):
 
 
 class Operator(Base):
-    """Someone who may use the page for staff, with a token that is kept as a keyed hash."""
+    """Someone who may use the page for staff, with a token that is kept as a keyed hash.
+
+    ``may``: what of it, values of ``operators.Permission`` with spaces between them.
+    """
 
     __tablename__ = "operators"
 
@@ -183,16 +191,21 @@ class Operator(Base):
     name: Mapped[str] = mapped_column(String(100), unique=True)
     token_lookup: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     added_at: Mapped[datetime]
+    may: Mapped[str] = mapped_column(String(100))
 
 
 class Edition(Base):
-    """The newest publication, in one row that every server locks before it publishes."""
+    """The newest publication, in one row that every server locks before it publishes.
+
+    ``uploaded_at``: ``published_at`` of the newest one that is whole on the target, if there is a target.
+    """
 
     __tablename__ = "edition"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     published_at: Mapped[datetime | None]
     next_update_not_after: Mapped[datetime | None]
+    uploaded_at: Mapped[datetime | None]
 
 
 def connect(address: str) -> Engine:

@@ -156,7 +156,7 @@ class Editions:
         oldest = published_at - self._settings.keep
         zones = read_zones(session, self._settings)
         fewest = self._settings.fewest_new_seeds
-        decoys.fill_up(session, self._settings.url, zones.above, last, published_at, fewest)
+        decoys.fill_up(session, zones, last, published_at, oldest, fewest)
         lists.record_changes(session, published_at, oldest, zones.above)
         changes = {cut_off: lists.changed(session, cut_off) for cut_off in cut_offs(published_at)}
         lists.forget(session, published_at, oldest)

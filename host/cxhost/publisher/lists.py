@@ -41,6 +41,15 @@ def record_changes(session: Session, now: datetime, oldest: datetime, above: Seq
         .execution_options(synchronize_session=False)
     )
     _record_relayed(session, now, oldest, above)
+    is_listed = and_(
+        Code.listed_level.is_not_distinct_from(Code.level), Code.listed_zone.is_not_distinct_from(Code.zone)
+    )
+    session.execute(
+        update(Code)
+        .where(Code.used_at.is_not(None), ~is_listed)
+        .values(listed_level=Code.level, listed_zone=Code.zone)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _record_relayed(session: Session, now: datetime, oldest: datetime, above: Sequence[str]) -> None:

@@ -5,10 +5,11 @@ Every value goes through ``html.escape``. Plain forms with labels, so that keybo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 
 from cxhost.publisher.levels import AlertLevel
+from cxhost.publisher.operators import Permission
 
 _FRAME = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -92,10 +93,11 @@ def _zone_field(name: str, zones: Sequence[str]) -> str:
     return f'<label for="{name}">Zone</label><select id="{name}" name="zone">{choices}</select>'
 
 
-def staff_forms(base: str, hours: int, zones: Sequence[str]) -> str:
-    """Return all that an operator can do. ``hours``: how long a code is valid unless chosen otherwise.
+def staff_forms(base: str, hours: int, zones: Sequence[str], may: Collection[Permission]) -> str:
+    """Return all that an operator with these permissions can do.
 
-    ``zones``: those that a case can have, the usual one first.
+    ``hours``: how long a code is valid unless chosen otherwise; ``zones``: those that a case can have, the
+    usual one first.
     """
     issue = (
         f'<label for="level">Level</label><select id="level" name="level">{_levels(_ISSUED)}</select>'
@@ -110,12 +112,18 @@ def staff_forms(base: str, hours: int, zones: Sequence[str]) -> str:
         f'<select id="new-level" name="level">{_levels(_CHANGED)}</select>'
     )
     move = _code_field("zone-code") + _zone_field("new-zone", zones)
-    return "\n".join(
-        [
-            _form(f"{base}/issue", "Issue codes", issue, "Issue"),
-            _form(f"{base}/lookup", "Look a code up", _code_field("lookup-code"), "Look up"),
-            _form(f"{base}/level", "Change or withdraw a case", change, "Change"),
-            *([_form(f"{base}/zone", "Move a case to another zone", move, "Move")] if len(zones) > 1 else []),
-            _form(f"{base}/logout", "Leave", "", "Log out"),
-        ]
-    )
+    look_up = _code_field("lookup-code")
+    forms = [
+        (Permission.ISSUE, _form(f"{base}/issue", "Issue codes", issue, "Issue")),
+        (
+            Permission.LOOK_UP,
+            _form(f"{base}/lookup", "Look a code up", look_up, "Look up"),
+        ),
+        (Permission.WITHDRAW, _form(f"{base}/level", "Change or withdraw a case", change, "Change")),
+    ]
+    if len(zones) > 1:
+        forms.append(
+            (Permission.WITHDRAW, _form(f"{base}/zone", "Move a case to another zone", move, "Move"))
+        )
+    leave = _form(f"{base}/logout", "Leave", "", "Log out")
+    return "\n".join([*(form for needed, form in forms if needed in may), leave])

@@ -212,15 +212,26 @@ class Publisher:
         operator: str = LOCAL_OPERATOR,
         zone: str = "",
     ) -> str:
-        """Return a fresh confirmation code, in groups. ``valid_for``: 24 h unless set otherwise.
+        """Return a fresh confirmation code, in groups; the arguments are those of ``issue_codes``."""
+        return self.issue_codes(1, level, valid_for, operator, zone)[0]
 
-        ``operator``: who issues it, for the audit log. ``zone``: of the case, one of ``zones``; else ours.
+    def issue_codes(
+        self,
+        count: int,
+        level: int = AlertLevel.DIAGNOSED,
+        valid_for: timedelta | None = None,
+        operator: str = LOCAL_OPERATOR,
+        zone: str = "",
+    ) -> list[str]:
+        """Return fresh confirmation codes, in groups, all or none. ``valid_for``: 24 h unless set otherwise.
+
+        ``operator``: who issues them, for the audit log. ``zone``: of the cases, one of ``zones``; else ours.
         """
         life = self.settings.code_life if valid_for is None else valid_for
         if life <= timedelta(0):
             raise PublisherError("a code must be valid for more than no time")
         try:
-            return self._cases.issue(level, life, operator, zone)
+            return self._cases.issue(level, life, operator, zone, count)
         except UnknownZoneError as error:
             raise PublisherError(str(error)) from None
 

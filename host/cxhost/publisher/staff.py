@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from cxhost.publisher import pages
 from cxhost.publisher.levels import AlertLevel, level_label
-from cxhost.publisher.operators import SESSION_LIFE
+from cxhost.publisher.operators import SESSION_LIFE, Member, Permission
 from cxhost.publisher.ratelimit import LeakyBucket, subscriber
 from cxhost.publisher.service import Publisher, PublisherError
 
@@ -64,10 +64,14 @@ class Staff:
 
     def routes(self) -> list[Route]:
         """Return the routes of the page."""
-        actions: dict[str, Action] = {"issue": Staff._issue, "lookup": Staff._look_up, "level": Staff._change}
-        actions["zone"] = Staff._move
+        actions: dict[str, tuple[Action, Permission]] = {
+            "issue": (Staff._issue, Permission.ISSUE),
+            "lookup": (Staff._look_up, Permission.LOOK_UP),
+            "level": (Staff._change, Permission.WITHDRAW),
+            "zone": (Staff._move, Permission.WITHDRAW),
+        }
         posts: dict[str, Callable[[Request], Awaitable[Response]]] = {
-            name: self._acting(action) for name, action in actions.items()
+            name: self._acting(action, needed) for name, (action, needed) in actions.items()
         }
         posts |= {"login": self._login, "logout": self._logout}
         return [
@@ -82,9 +86,9 @@ class Staff:
         form = pages.login_form(self._base)
         return self._page(pages.notice(text, failed=True), form, status=status, **headers)
 
-    def _operator(self, request: Request) -> str | None:
+    def _operator(self, request: Request) -> Member | None:
         """Return who is logged in with this request's cookie."""
-        return self._publisher.operators.session_name(request.cookies.get(_COOKIE, ""))
+        return self._publisher.operators.session_of(request.cookies.get(_COOKIE, ""))
 
     async def _fields(self, request: Request) -> Fields | None:
         """Return the form that was sent; None if it comes from another site or is none of ours."""
@@ -107,7 +111,7 @@ class Staff:
             return self._page(pages.login_form(self._base))
         return await run_in_threadpool(self._working_page, operator, "")
 
-    def _working_page(self, operator: str, result: str, status: int = 200) -> Response:
+    def _working_page(self, operator: Member, result: str, status: int = 200) -> Response:
         about = self._publisher.status()
         seeds = ", ".join(f"{level_label(level)} {count}" for level, count in about["seeds"].items())
         rows = {
@@ -120,9 +124,9 @@ class Staff:
             "Last list": _shown(about["published_at"] or "none yet"),
             "Size of the full list": f"{about['publication_bytes'] or 0} bytes",
         }
-        who = pages.paragraph(f"{self._publisher.name}; logged in as {operator}")
+        who = pages.paragraph(f"{self._publisher.name}; logged in as {operator.name}")
         forms = pages.staff_forms(
-            self._base, self._publisher.settings.code_hours, self._publisher.zones().every
+            self._base, self._publisher.settings.code_hours, self._publisher.zones().every, operator.may
         )
         tables = pages.table("Status", rows) + self._feeds()
         return self._page(who, result, forms, tables, status=status)
@@ -167,8 +171,8 @@ class Staff:
         response.set_cookie(_COOKIE, "", **self._cookie(0))
         return response
 
-    def _acting(self, action: Action) -> Callable[[Request], Awaitable[Response]]:
-        """Return the answer that lets a logged-in operator do ``action``, and shows what became of it."""
+    def _acting(self, action: Action, needed: Permission) -> Callable[[Request], Awaitable[Response]]:
+        """Return the answer that lets an operator who may do ``action``, and shows what became of it."""
 
         async def answer(request: Request) -> Response:
             fields = await self._fields(request)
@@ -177,13 +181,18 @@ class Staff:
             operator = await run_in_threadpool(self._operator, request)
             if operator is None:
                 return self._denied(403, "Please log in.")
+            if needed not in operator.may:
+                text = f"You may not do this: it needs the permission {needed.value}."
+                return await run_in_threadpool(
+                    self._working_page, operator, pages.notice(text, failed=True), 403
+                )
             return await run_in_threadpool(self._act, action, fields, operator)
 
         return answer
 
-    def _act(self, action: Action, fields: Fields, operator: str) -> Response:
+    def _act(self, action: Action, fields: Fields, operator: Member) -> Response:
         try:
-            return self._working_page(operator, action(self, fields, operator))
+            return self._working_page(operator, action(self, fields, operator.name))
         except PublisherError as error:
             text = str(error)
             return self._working_page(operator, pages.notice(text[:1].upper() + text[1:], failed=True), 400)
@@ -193,7 +202,7 @@ class Staff:
         count = _number(fields, "count", _MAX_COUNT)
         life = timedelta(hours=hours)
         zone = fields.get("zone", "")
-        codes = [self._publisher.issue_code(level, life, operator, zone) for _ in range(count)]
+        codes = self._publisher.issue_codes(count, level, life, operator, zone)
         return pages.issued(codes, f"Issued: {level.label}, valid for {hours} h. Shown only now.")
 
     def _look_up(self, fields: Fields, operator: str) -> str:

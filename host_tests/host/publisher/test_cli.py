@@ -109,12 +109,21 @@ def test_backup(directory, tmp_path):
 def test_operators(directory):
     token = printed("operator", "add", directory, "Clinic East")["token"]
     assert len(token) == 32
-    assert printed("operator", "list", directory) == {"operators": ["Clinic East"]}
+    everything = ["issue", "look-up", "withdraw"]
+    assert printed("operator", "list", directory) == {"operators": {"Clinic East": everything}}
+    assert (
+        run("operator", "permit", directory, "Clinic East", "--may", "look-up", "--may", "issue").exit_code
+        == 0
+    )
+    assert run("operator", "list", directory).stdout == "Clinic East: issue, look-up\n"
+    wrong = run("operator", "permit", directory, "Clinic East", "--may", "fly")
+    assert (wrong.exit_code, "fly: no permission; there are issue" in wrong.stderr) == (1, True)
     again = run("operator", "add", directory, "Clinic East")
     assert (again.exit_code, "already" in again.stderr) == (1, True)
     assert run("operator", "remove", directory, "Clinic East").exit_code == 0
     assert run("operator", "list", directory).stdout == "none\n"
     assert run("operator", "remove", directory, "Clinic East").exit_code == 1
+    assert run("operator", "permit", directory, "Clinic East").exit_code == 1
     assert run("operator", "add", directory, " ").exit_code == 1
 
 

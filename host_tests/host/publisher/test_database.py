@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -33,6 +34,30 @@ def test_version_is_the_newest_migration(publisher):
     config = Config()
     config.set_main_option("script_location", str(Path(tables.__file__).parent / "migrations"))
     assert ScriptDirectory.from_config(config).get_heads() == [tables.VERSION]
+
+
+def test_every_older_version_becomes_this_one(publisher, clock):
+    owner, code = Owner(seeds=2), publisher.issue_code()
+    publisher.accept_report(owner.report(code))
+    publisher.publish()
+    engine = connect(publisher.settings.database_url(publisher.directory))
+    config = Config()
+    config.set_main_option("script_location", str(Path(tables.__file__).parent / "migrations"))
+    for number in range(int(tables.VERSION) - 1, 0, -1):
+        token = publisher.operators.add("Clinic East")
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, f"{number:04}")
+        with pytest.raises(PublisherError, match=f"has version {number:04}"):
+            Publisher.open(publisher.directory, clock)
+        assert Publisher.migrate(publisher.directory) == tables.VERSION
+        with Publisher.open(publisher.directory, clock) as again:
+            assert (again.operators.start_session(token) is None) == (number < 2)
+            assert again.code_state(code).state == "used"
+            assert again.publish().counts == {(5, 1): 2}
+            for one in again.operators.members():
+                again.operators.remove(one.name)
+    engine.dispose()
 
 
 def test_database_of_another_version_is_not_touched(publisher, clock):

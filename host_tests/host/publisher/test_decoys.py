@@ -11,6 +11,7 @@ from publisher_support import NAME, Clock, Owner
 from cx import publication, x509
 from cxhost import asn1
 from cxhost.publisher import AlertLevel, Publisher
+from cxhost.publisher.editions import zone_path
 
 URL = "https://health.example/cx.json"
 
@@ -107,3 +108,30 @@ def test_guidance_from_the_settings_reaches_badges(tmp_path: Path, clock: Clock)
     assert guidance is not None
     assert [tuple(one) for one in guidance.buckets] == [(55, 15, 30), (70, 30, 60)]
     assert dict(guidance.texts) == dict(texts)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_decoys_travel_with_a_case(tmp_path: Path, clock: Clock, database: str):
+    """In the list that a case leaves and in the one that it comes to, as few as it is never go alone."""
+    peer = "https://peer.example/cx.json"
+    with Publisher.create(tmp_path / "new", NAME, URL, clock, database=database, peers=(peer,)) as made:
+        owner, code = Owner(seeds=3), made.issue_code()
+        made.accept_report(owner.report(code))
+        made.publish()
+        own, other = (made.public / zone_path(made.settings, zone) for zone in (URL, peer))
+        real, home = set(owner.seed_values()), set(listed(own))
+        assert listed(other) == {}
+        for zone, to, origin in ((peer, other, own), (URL, own, other)):
+            before = set(listed(origin)), set(listed(to))
+            made.set_zone(code, zone)
+            clock.pass_time(minutes=31)
+            made.publish()
+            left, came = before[0] - set(listed(origin)), set(listed(to)) - before[1]
+            assert real < left <= came  # all that left are listed there
+            assert len(came) >= 28
+        made.set_zone(code, peer)
+        made.set_level(code, AlertLevel.NO_ALERT)
+        clock.pass_time(minutes=31)
+        made.publish()
+        assert real < {seed for seed, level in listed(other).items() if level == 0}
+        assert len([level for level in listed(other).values() if level == 0]) >= min(28, len(home))

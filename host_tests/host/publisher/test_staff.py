@@ -11,7 +11,7 @@ from publisher_support import Owner, dump
 
 from cxhost.asn1 import publication_data
 from cxhost.publisher import Publisher
-from cxhost.publisher.operators import OperatorError
+from cxhost.publisher.operators import OperatorError, permissions
 
 CODE = re.compile(r"<code>((?:\w{4}-){2}\w{4})</code>")
 
@@ -205,4 +205,29 @@ def test_operator_names(publisher, token):
             publisher.operators.add(name)
     with pytest.raises(OperatorError):
         publisher.operators.remove("nobody")
-    assert publisher.operators.names() == ["Clinic East"]
+    assert [one.name for one in publisher.operators.members()] == ["Clinic East"]
+
+
+@pytest.mark.parametrize(
+    ("may", "form"), [("issue", "/staff/issue"), ("look-up", "/staff/lookup"), ("withdraw", "/staff/level")]
+)
+def test_an_operator_does_what_is_permitted_and_nothing_else(staff, publisher, may, form):
+    code = publisher.issue_code()
+    publisher.operators.permit("Clinic East", permissions([may]))  # the session goes on
+    assert set(Page(staff.get("/staff").text).forms) == {form, "/staff/logout"}
+    forms = {
+        "issue": {"level": "diagnosed", "hours": "24", "count": "1"},
+        "lookup": {"code": code},
+        "level": {"code": code, "level": "no-alert"},
+        "zone": {"code": code, "zone": publisher.url},
+    }
+    for name, fields in forms.items():
+        before = dump(publisher)
+        answer = send(staff, name, **fields)
+        if form.endswith(name) or (may, name) == ("withdraw", "zone"):
+            assert answer.status_code == 200
+        else:
+            assert answer.status_code == 403
+            assert "needs the permission" in answer.text
+            assert not CODE.search(answer.text)
+            assert dump(publisher) == before
