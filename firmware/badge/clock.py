@@ -180,8 +180,8 @@ class Clock:
         """Tell whether a computer alone may not set this date (seconds since 1970 UTC).
 
         Trusted are the first date ever, one that the owner agreed to, and a verified list's, each with the
-        life since. A computer's steps move a known date by no more than an hour in all; after a start without a
-        date it may say that the badge was switched off for up to 31 days since the trusted one.
+        life since. A computer's steps move a known date by no more than an hour in all; after a start without
+        a date it may say that the badge was switched off for up to 31 days since the trusted one.
         """
         offset = now - self.life_s()
         if not self._trusted:
