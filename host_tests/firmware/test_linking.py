@@ -12,14 +12,13 @@ import random
 from itertools import pairwise
 
 import pytest
+from host_tests.firmware.chance import LIMIT, correlation, even
 from host_tests.firmware.test_units import run_solo
 
 from cxhost.sim import linking
 
 ROTATIONS = int(os.environ.get("CXBADGE_ROTATIONS", "10000"))
 SEED = os.environ.get("CXBADGE_SEED", "11")
-# Beyond this many standard deviations: by chance less than once in 100 000 checks.
-LIMIT = 4.5
 
 
 @pytest.fixture(scope="module")
@@ -31,30 +30,6 @@ def record(tmp_path_factory, request):
     found = linking.read(out)
     assert len(found) >= ROTATIONS - 1
     return found
-
-
-def deviation(statistic: float, freedom: int) -> float:
-    """Return a chi-squared value in standard deviations (Wilson and Hilferty 1931)."""
-    spread = 2 / (9 * freedom)
-    return ((statistic / freedom) ** (1 / 3) - (1 - spread)) / math.sqrt(spread)
-
-
-def even(values: list[int], classes: int) -> float:
-    """Return how far counts of 0 to ``classes`` - 1 are from even, in standard deviations."""
-    counts = [0] * classes
-    for value in values:
-        counts[value] += 1
-    expected = len(values) / classes
-    return deviation(sum((count - expected) ** 2 for count in counts) / expected, classes - 1)
-
-
-def correlation(first: list[float], second: list[float]) -> float:
-    """Return Pearson's correlation in standard deviations from none."""
-    count = len(first)
-    a, b = linking.mean(first), linking.mean(second)
-    top = sum((x - a) * (y - b) for x, y in zip(first, second, strict=True))
-    bottom = math.sqrt(sum((x - a) ** 2 for x in first) * sum((y - b) ** 2 for y in second))
-    return top / bottom * math.sqrt(count)
 
 
 def bits_of_identifier(one) -> list[int]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from host_tests.firmware.chance import LIMIT, correlation, even
 
 from cx import advert
 from cxhost.boards import load_board
@@ -51,6 +53,30 @@ def record(directory, application, start) -> tuple[list, int, int]:
         return sim.on_air, pulled, starts
 
 
+def habits(on_air: list) -> dict[str, float]:
+    """Return how far intervals, pauses and phases of successive rotations are from independent.
+
+    Only rotations whose pause is one are taken: a battery that was out, a driver that failed and a radio that
+    was lent make it longer.
+    """
+    rows = []
+    for first, silence, second in zip(on_air, on_air[1:], on_air[2:], strict=False):
+        if first.payload and second.payload and not silence.payload:
+            pause_s = (second.time - silence.time).total_seconds()
+            phase = (second.time - first.time).total_seconds() * 1e6 / first.interval_us % 1
+            life_s = (silence.time - first.time).total_seconds()
+            rows.append((pause_s, phase, first.interval_us, second.interval_us, life_s))
+    runs = [(a, b) for a, b in pairwise(rows) if max(a[0], b[0]) < 10.1]
+    before, after = ([list(column) for column in zip(*side, strict=True)] for side in zip(*runs, strict=True))
+    series = {"pause": 0, "phase": 1, "interval": 2, "next interval": 3, "lifetime": 4}
+    figures = {name: correlation(before[at], after[at]) for name, at in series.items()}
+    for one, other in (("pause", "phase"), ("pause", "next interval"), ("phase", "next interval")):
+        figures[f"{one} and {other}"] = correlation(after[series[one]], after[series[other]])
+    figures["pause and earlier phase"] = correlation(before[1], after[0])
+    figures["phase, even"] = even([int(phase * 8) for phase in after[1]], 8)
+    return figures
+
+
 def test_address_and_identifier_change_together_whatever_fails(
     tmp_path, broken_application, capsys, start_time
 ):
@@ -66,6 +92,10 @@ def test_address_and_identifier_change_together_whatever_fails(
     assert len(sent) == len(addresses) == len(identifiers)
     assert len(sent) > DAYS * 2 * 120
     assert pulled > 0
+    for badge in "AB":
+        figures = habits([one for one in on_air if one.badge == badge])
+        bad = {name: round(value, 2) for name, value in figures.items() if abs(value) > LIMIT}
+        assert len(figures) == 10 and not bad, f"seed {SEED}, badge {badge}: {bad}"
     on: dict[str, object] = {}
     for one in on_air:
         before = on.pop(one.badge, None)
