@@ -2,6 +2,7 @@
 
 import gc
 import os
+from array import array
 
 import bluetooth
 import micropython
@@ -187,6 +188,71 @@ def unit_a_change_of_address_ends_the_scan(solo):
 
     run_for([listen(), rotate()], 10)
     assert ends[0] < 1_100_000 and heard == [identifier(3)]
+
+
+def unit_the_scans_phase_does_not_outlive_a_rotation(solo):
+    """From the last scan before a rotation to it, and from it to the next scan: nothing in common."""
+    from simlink import ADVERTISE_STOP, SCAN
+
+    from air import Counted
+    from badge.advertiser import Advertiser
+    from badge.observer import Observer
+    from cx import profiles
+    from solo import run_for
+
+    class Clockless:
+        """Stands for the log and the clock; nothing is heard."""
+
+        boot = 0
+
+        def uptime_s(self):
+            return solo.now() // 1_000_000
+
+        def flush_if_due(self):
+            pass
+
+    ble = bluetooth.BLE()
+    ble.active(False)
+    radio = Radio(ble)
+    radio.start()
+    profile = profiles.profile("all-day")
+    befores, afters = array("I"), array("I")
+    last = {}
+    emit = solo.emit
+
+    def noted(kind, payload=b""):
+        now = solo.now()
+        if kind == ADVERTISE_STOP:
+            last[kind] = now
+        elif kind == SCAN:
+            stopped = last.pop(ADVERTISE_STOP, None)
+            if stopped is not None and SCAN in last:
+                befores.append(stopped - last[SCAN])
+                afters.append(now - stopped)
+            last[SCAN] = now
+        emit(kind, payload)
+
+    solo.emit = noted
+    observer = Observer(radio, Clockless(), Clockless(), Drawn(), 0, profile)
+    advertiser = Advertiser(radio, Counted(), Drawn(), profile)
+    try:
+        run_for([advertiser.run(), observer.run()], 60 * 3600)
+    finally:
+        del solo.emit
+        del solo.sent[:]
+    count = len(befores)
+    assert count > 300
+    pairs = list(zip(befores, afters))
+    a, b = sum(befores) / count, sum(afters) / count
+    top = sum((x - a) * (y - b) for x, y in pairs)
+    bottom = (sum((x - a) ** 2 for x, _ in pairs) * sum((y - b) ** 2 for _, y in pairs)) ** 0.5
+    assert abs(top / bottom) * count**0.5 < 4.5, "the scans after a rotation tell of those before it"
+    quarters = [0] * 4
+    for after in afters:
+        quarters[min(after * 4 // 60_000_000, 3)] += 1
+    expected = count / 4
+    # chi squared with 3 degrees of freedom: above 21.1 once in 10 000
+    assert sum((one - expected) ** 2 for one in quarters) / expected < 21.1, quarters
 
 
 def unit_draws_are_even(solo):
