@@ -9,6 +9,7 @@ from cx import advert
 from cxhost import drbg
 from cxhost.boards import load_board
 from cxhost.image import Filesystem
+from cxhost.show import _info_rows
 
 ADV_SCAN_IND = 2
 
@@ -80,3 +81,22 @@ def test_two_badges_started_alike_share_nothing(simulation):
     assert not {one.payload for one in first} & {one.payload for one in second}
     assert not {one.address for one in first} & {one.address for one in second}
     assert_unlinkable(first + second)
+
+
+def test_info_counts_what_the_radio_did(simulation, plug):
+    a, _ = (simulation.add_badge(name, position=(2.0 * (name == "B"), 0.0)) for name in "AB")
+    simulation.run_for(3600)
+    with plug(a) as (companion, _):
+        info = companion.request("info")
+    sent = len(broadcasts(simulation, "A"))
+    assert info["rotations"] == sent and info["failures"] == 0
+    assert 50 <= info["scans"] <= 75 and info["near"] in (1, 2)
+    # Some 17 packets of the only other badge in each scan, less those that fading takes
+    assert 10 * info["scans"] < info["heard"] == info["reports"] < 20 * info["scans"]
+    assert info["dropped"] == info["scan_restarts"] == info["radio_restarts"] == 0
+    rows = dict(_info_rows(info))
+    assert (
+        rows["scans"]
+        == f"{info['scans']} (0 died), {info['heard']} reports, {info['heard']} receptions, 0 dropped"
+    )
+    assert rows["radio restarts"] == "0"
