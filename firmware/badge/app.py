@@ -7,7 +7,6 @@ import sys
 
 from machine import RTC, reset, reset_cause
 
-from badge import events
 from badge.advertiser import Advertiser
 from badge.alerts import Alerts
 from badge.clock import CHECKPOINT_S, FIRST_CHECKPOINT_S, Clock
@@ -46,6 +45,8 @@ VERSION = "0.1.0"
 _CRASH = "crash"
 _WIPE = "wipe"
 _SETTINGS = "settings"
+_START = const(0)  # numbers of badge/events.py
+_CRASHED = const(1)
 _RETENTION_DAYS = const(14)
 _WATCH_S = const(60)
 _HOUSE_S = const(3600)
@@ -89,7 +90,7 @@ class App:
         self.profile = profiles.profile(self.settings["profile"])
         self.clock = Clock(self.storage, nvs, RTC(), _RETENTION_DAYS * 86400)
         self.events = Events(self.storage, self.clock)
-        self.events.note(events.START, reset_cause())
+        self.events.note(_START, reset_cause())
         self.radio = Radio(ble)
         self.randomness = Randomness(self.storage, self.radio)
         self.seeds = Seeds(self.storage, nvs, self.clock, self.randomness, _RETENTION_DAYS)
@@ -136,7 +137,7 @@ class App:
 
     def note_crash(self, error: Exception) -> None:
         """Keep the type and the place of an error over the restart; its message might say too much."""
-        self.events.note(events.CRASH)
+        self.events.note(_CRASHED)
         self.events.save()
         text = io.BytesIO()
         sys.print_exception(error, text)  # type: ignore[arg-type]
@@ -173,11 +174,6 @@ class App:
         self.log.flush()
         self.clock.checkpoint()
         reset()
-
-    def save_settings(self, settings: dict) -> None:
-        """Keep settings; they take effect at the next start."""
-        self.storage.save_json(_SETTINGS, settings)
-        self.settings = settings
 
     async def _keep_house(self) -> None:
         await asyncio.sleep(FIRST_CHECKPOINT_S)

@@ -1,15 +1,41 @@
-"""Requests that are rarely made: settings, removing a publisher, the log of events. Loaded when they come."""
+"""Requests that are made rarely, most of them with the owner's button: their code is loaded when they come.
 
-from badge.transfer import RequestError
+``check`` comes before the button, ``act`` after it.
+"""
+
+import asyncio
+import struct
+
+from badge import dates, events
+from badge.transfer import RequestError, whole_number
 from cx import profiles
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
     from badge.app import App
+    from badge.clock import Clock
+    from badge.events import Events
     from badge.publications import Publisher
+    from badge.transfer import Transfer
 
-# In the order of the numbers in badge/events.py.
-_NAMES = (
+# What the owner is asked for (badge/ui.py); "" for nothing.
+_CONSENT = {
+    "put": "",
+    "set_time": "",
+    "alerts": "alerts",
+    "report": "report",
+    "wipe": "wipe",
+    "configure": "settings",
+    "remove": "removal",
+    "log": "",
+}
+_YEAR_2020 = const(1577836800)
+_YEAR_2100 = const(4102444800)
+# Numbers of badge/events.py, and the names in their order
+_CLOCK_SET = const(2)
+_PUBLISHER_REMOVED = const(5)
+_SETTINGS = const(8)
+_EVENT_NAMES = (
     "start",
     "crash",
     "clock set",
@@ -21,28 +47,113 @@ _NAMES = (
     "settings changed",
     "not agreed",
 )
+_DESCRIPTOR_BYTES = const(8192)
 _LIGHTS = ("all", "quiet")
 _EVENTS = const(16)  # in one answer
 
 
-def checked_settings(app: "App", request: dict) -> dict:
-    """Return the badge's settings as the request would have them; RequestError names what is wrong."""
+def check(app: "App", name: str, request: dict, others: "list[str]") -> str:
+    """Return the kind of consent that a request needs, "" for none; RequestError or CxError if it cannot be.
+
+    ``others``: the names of the requests that are carried out elsewhere.
+    """
+    kind = _CONSENT.get(name)
+    if kind is None:
+        known = ", ".join(sorted(others + list(_CONSENT)))
+        raise RequestError("do: unknown request; this badge knows " + known)
+    if name == "set_time":
+        return "clock" if dates.needs_owner(app.clock, _date(request)) else ""
+    if name == "configure":
+        _settings(app, request)
+    elif name == "remove":
+        _publisher(app, request)
+    elif name == "report" and not request.get("again"):
+        _publisher(app, request)
+        _text(request, "code")
+    elif name == "log" and "first" in request:
+        whole_number(request, "first", 0, 0xFFFF)
+    return kind
+
+
+def act(app: "App", transfer: "Transfer", name: str, request: dict, waited_s: int) -> dict:
+    """Carry out a request that was checked, and that the owner agreed to after ``waited_s``, if above 0."""
+    if name == "set_time":
+        return _set_time(app.clock, app.events, _date(request) + waited_s, waited_s > 0)
+    if name == "put":
+        return _put(app, transfer, request)
+    if name == "alerts":
+        return app.alerts.summary()
+    if name == "report":
+        return _report(app, transfer, request)
+    if name == "wipe":
+        asyncio.create_task(app.wipe())
+        return {"wiping": True}
+    if name == "configure":
+        return _configure(app, _settings(app, request))
+    if name == "remove":
+        return _remove(app, _publisher(app, request))
+    return _log(app, request.get("first", 0))
+
+
+def _put(app: "App", transfer: "Transfer", request: dict) -> dict:
+    what = _text(request, "what")
+    publisher = ""
+    if what == "descriptor":
+        limit = _DESCRIPTOR_BYTES
+    elif what == "publication":
+        limit = app.publications.limit_bytes
+        publisher = _publisher(app, request).id
+    else:
+        raise RequestError("what: descriptor or publication")
+    size = whole_number(request, "size", 1, limit)
+    return {"offset": transfer.begin(what, publisher, size, _text(request, "sha256"))}
+
+
+def _set_time(clock: "Clock", log: "Events", now: int, is_agreed: bool) -> dict:
+    known = clock.unix()
+    clock.set_unix(now, is_agreed)
+    if is_agreed or known is None:
+        log.note(_CLOCK_SET, is_agreed)
+    return {"was": known}
+
+
+def _report(app: "App", transfer: "Transfer", request: dict) -> dict:
+    """Sign a report for a publisher with a code, or hand out the last one again ("again": true)."""
+    if request.get("again"):
+        report = app.seeds.last_report()
+        if report is None:
+            raise RequestError("again: there is no earlier report")
+    else:
+        app.advertiser.renew()  # silent before anything of the seed on air is given away
+        report = app.seeds.report(_publisher(app, request).name, request["code"])
+    return {"size": len(report), "sha256": transfer.offer(report)}
+
+
+def _settings(app: "App", request: dict) -> dict:
+    """Return the settings as the request would have them."""
     settings = dict(app.settings)
     for name, value in request.items():
-        if (name == "profile" and value in profiles.NAMES) or (name == "light" and value in _LIGHTS):
-            settings[name] = value
-        elif name == "profile":
-            raise RequestError("profile: one of " + ", ".join(profiles.NAMES))
-        elif name == "light":
-            raise RequestError("light: one of " + ", ".join(_LIGHTS))
-        elif name != "do":
+        if name == "do":
+            continue
+        choices = profiles.NAMES if name == "profile" else _LIGHTS if name == "light" else None
+        if choices is None:
             raise RequestError("%s: no such setting; there are profile and light" % name[:20])
+        if value not in choices:
+            raise RequestError("%s: one of %s" % (name, ", ".join(choices)))
+        settings[name] = value
     if len(request) < 2:
         raise RequestError("configure: name profile or light")
     return settings
 
 
-def remove_publisher(app: "App", publisher: "Publisher") -> None:
+def _configure(app: "App", settings: dict) -> dict:
+    app.storage.save_json("settings", settings)
+    app.events.note(_SETTINGS)
+    asyncio.create_task(app.restart())
+    return {"settings": settings, "restarting": True}
+
+
+def _remove(app: "App", publisher: "Publisher") -> dict:
     """Forget a publisher and all that came from it; its alerts go too.
 
     The descriptor goes first: whatever happens then, the badge no longer trusts it.
@@ -52,13 +163,34 @@ def remove_publisher(app: "App", publisher: "Publisher") -> None:
     app.publications.remove(publisher)
     app.alerts.forget(publisher.id)
     app.matching.forget(publisher.id)
+    app.events.note(_PUBLISHER_REMOVED, int(publisher.id, 16))
+    return {"removed": publisher.id}
 
 
-def log_page(app: "App", first: int) -> dict:
-    """Return events from number ``first`` on, and the number to go on with, None at the end."""
-    found, count = app.events.page(first, _EVENTS)
-    following = first + len(found)
-    return {
-        "events": [[boot, second, date, _NAMES[kind], detail] for boot, second, date, kind, detail in found],
-        "next": following if found and following < count else None,
-    }
+def _log(app: "App", first: int) -> dict:
+    """Return events from number ``first`` on, oldest first, and the number to go on with, None at the end.
+
+    Each is [boot, second of the boot, date or None, name, detail].
+    """
+    entries, size = app.events.entries, events.ENTRY_LEN
+    last = min(len(entries) // size, first + _EVENTS)
+    found = []
+    for at in range(first * size, last * size, size):
+        boot, second, kind, detail = struct.unpack_from(events.ENTRY, entries, at)
+        found.append([boot, second, app.clock.date_of(boot, second), _EVENT_NAMES[kind], detail])
+    return {"events": found, "next": last if last < len(entries) // size else None}
+
+
+def _publisher(app: "App", request: dict) -> "Publisher":
+    return app.publications.get(_text(request, "publisher"))
+
+
+def _date(request: dict) -> int:
+    return whole_number(request, "unix", _YEAR_2020, _YEAR_2100)
+
+
+def _text(request: dict, name: str) -> str:
+    value = request.get(name)
+    if not isinstance(value, str) or not value:
+        raise RequestError(name + ": text expected")
+    return value

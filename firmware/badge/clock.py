@@ -28,9 +28,6 @@ FIRST_CHECKPOINT_S = const(60)
 _RELEASED = const(1767225600)
 _1970_TO_2000_S = const(946684800)
 
-# How far a computer alone may set the date of a badge that was switched off: longer needs the button.
-_OFF_S = const(31 * 86400)
-
 # The file: life from which on dates may delete (4), offset that is trusted (4), offset from which a computer
 # may step (4); then entries, oldest first: boot (2), what is known (1), life at its start (4), offset (4);
 # all big-endian.
@@ -49,7 +46,7 @@ class Clock:
 
     ``boot`` is the number of this start, 0 to 65535. ``nvs`` keeps the boot's number and the life;
     ``rtc`` is the chip's own clock, which outlives a reset but not a power cut. ``retention_s``:
-    boots that ended longer ago are forgotten.
+    boots that ended longer ago are forgotten. ``trusted`` and ``base`` are offsets, see ``badge.dates``.
     """
 
     def __init__(self, storage: "Storage", nvs: "NVS", rtc: "RTC", retention_s: int) -> None:
@@ -62,7 +59,7 @@ class Clock:
         state = storage.load(_FILE)
         if state is None or len(state) < _HEAD_LEN or (len(state) - _HEAD_LEN) % _ENTRY_LEN:
             state = bytearray(_HEAD_LEN)
-        self._settled_life_s, self._trusted, self._base = struct.unpack(_HEAD, state[:_HEAD_LEN])
+        self._settled_life_s, self.trusted, self.base = struct.unpack(_HEAD, state[:_HEAD_LEN])
         self._entries = state[_HEAD_LEN:]
         self._life_s = _stored(nvs, "life")
         self.boot = self._count_boot()
@@ -70,7 +67,7 @@ class Clock:
         self._forget(self._life_s - retention_s - _DAY_S)
         self._read_rtc()
         try:
-            self._save()
+            self.save()
         except OSError:
             storage.note_failure(_FILE)
 
@@ -88,7 +85,7 @@ class Clock:
         now = time.mktime((year, month, day, hour, minute, second, 0, 0)) + _epoch()  # type: ignore[arg-type]
         if now >= _RELEASED and now - self._life_s >= self._least_offset(len(self._entries)):
             # The chip's clock went on from the date before; what of the life was not counted is no step.
-            self._base += now - self._life_s - (self._last_exact_offset() or self._base)
+            self.base += now - self._life_s - (self._last_exact_offset() or self.base)
             self._learn(_EXACT, now - self._life_s)
 
     def uptime_s(self) -> int:
@@ -176,35 +173,13 @@ class Clock:
         latest = self.bounds(boot, second)[1]
         return latest is not None and latest < now - retention_s
 
-    def needs_owner(self, now: int) -> bool:
-        """Tell whether a computer alone may not set this date (seconds since 1970 UTC).
-
-        Trusted are the first date ever, one that the owner agreed to, and a verified list's, each with the
-        life since. A computer's steps move a known date by no more than an hour in all; after a start without
-        a date it may say that the badge was switched off for up to 31 days since the trusted one.
-        """
-        offset = now - self.life_s()
-        if not self._trusted:
-            return False
-        if self.is_known():
-            return not -_HOUR_S <= offset - self._base <= _HOUR_S
-        return not -_HOUR_S <= offset - self._trusted <= _OFF_S
-
-    def trust_after(self, published_at: int) -> None:
-        """Take the date of a verified list: now is not earlier. At most 31 days on, whoever signed it."""
-        if self._trusted:
-            least = min(published_at - self.life_s(), self._trusted + _OFF_S)
-            if least > self._trusted:
-                self._trusted = least
-                self._save()
-
     def set_unix(self, now: int, is_agreed: bool = False) -> None:
         """Take the date, in seconds since 1970 UTC. ``is_agreed``: the owner's button said so."""
         offset = now - self.life_s()
-        if is_agreed or not self._trusted:
-            self._trusted = self._base = offset
+        if is_agreed or not self.trusted:
+            self.trusted = self.base = offset
         elif not self.is_known():
-            self._base = offset
+            self.base = offset
         _, known, _, before = self._entry(len(self._entries) - _ENTRY_LEN)
         slack_s = _HOUR_S
         if known != _EXACT:
@@ -214,7 +189,7 @@ class Clock:
             self._settled_life_s = self.life_s() + _DAY_S
         self._learn(_EXACT, offset)
         self._rtc.datetime(_rtc_fields(now))
-        self._save()
+        self.save()
 
     def learn_bound(self, bound: int) -> None:
         """Take a lower bound of the date for a clock that is not set; it never deletes anything.
@@ -223,7 +198,7 @@ class Clock:
         """
         if not self.is_known() and bound > self.not_before():
             self._learn(_NOT_BEFORE, bound - self.life_s())
-            self._save()
+            self.save()
 
     def _learn(self, known: int, offset: int) -> None:
         at = len(self._entries) - _ENTRY_LEN
@@ -274,9 +249,10 @@ class Clock:
         ):
             self._entries = entries = entries[_ENTRY_LEN:]
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write what is known."""
         self._storage.save(
-            _FILE, struct.pack(_HEAD, self._settled_life_s, self._trusted, self._base) + self._entries
+            _FILE, struct.pack(_HEAD, self._settled_life_s, self.trusted, self.base) + self._entries
         )
 
 

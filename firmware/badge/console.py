@@ -10,7 +10,7 @@ import json
 import time
 
 from badge.requests import RequestError
-from badge.ui import KINDS
+from badge.ui import is_held
 from cx import frame
 from cx.compat import TYPE_CHECKING, const
 from cx.errors import CxError
@@ -108,7 +108,7 @@ class Console:
 
     async def _carry_out(self, request: dict, sequence: int) -> dict:
         def waiting(kind: str, seconds: int) -> None:
-            press = "hold" if KINDS[kind][1] else "short"
+            press = "hold" if is_held(kind) else "short"
             self._serial.write(
                 _json_frame(frame.WAITING, sequence, {"for": kind, "press": press, "seconds": seconds})
             )

@@ -39,9 +39,3 @@ class Processor:
             self._is_fast = False
             freq(self._resting_mhz * _MHZ)
         self._is_used = False
-
-    def rest_at(self, mhz: int) -> None:
-        """Take another clock for rest; it holds when the hurry is over."""
-        self._resting_mhz = mhz
-        if not self._is_fast:
-            freq(mhz * _MHZ)

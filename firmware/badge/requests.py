@@ -3,16 +3,14 @@
 No request returns a seed, a preseed, a private key, a contact or an identifier; a seed report
 leaves the badge only after the button. Consent is needed for: a publisher after the first, any
 change of a known one, removing one, reading alerts (they are health data), reporting, settings, wiping, and
-setting a clock that was known by more than an hour or to a date that cannot be (``Clock.needs_owner``).
+setting a clock that was known by more than an hour or to a date that cannot be (``badge.dates``).
 """
 
-import asyncio
 import gc
 
-from badge import events
 from badge.loading import Loaded
-from badge.transfer import RequestError, Transfer
-from badge.ui import CONSENT_S, KINDS
+from badge.transfer import RequestError, Transfer, whole_number
+from badge.ui import CONSENT_S, is_held
 from cx import frame
 from cx.compat import TYPE_CHECKING, const
 from cx.errors import CxError
@@ -26,9 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["RequestError", "Requests"]
 
-_YEAR_2020 = const(1577836800)
-_YEAR_2100 = const(4102444800)
-_DESCRIPTOR_BYTES = const(8192)
+# Numbers of badge/events.py
+_PUBLISHER_ADDED = const(3)
+_PUBLISHER_CHANGED = const(4)
+_LIST_TAKEN = const(6)
+_LIST_REFUSED = const(7)
+_NOT_AGREED = const(9)
 
 
 class Requests:
@@ -40,15 +41,7 @@ class Requests:
         self._actions = {
             "hello": self._hello,
             "info": self._info,
-            "set_time": self._set_time,
-            "put": self._put,
             "end": self._end,
-            "alerts": self._alerts,
-            "report": self._report,
-            "wipe": self._wipe,
-            "configure": self._configure,
-            "remove": self._remove,
-            "log": self._log,
         }
 
     async def carry_out(self, request: dict, waiting: "Waiting") -> dict:
@@ -58,9 +51,11 @@ class Requests:
         RequestError or CxError, in one line, when it is not carried out.
         """
         name = request.get("do")
-        action = self._actions.get(name) if isinstance(name, str) else None
+        if not isinstance(name, str):
+            raise RequestError("do: the name of a request expected")
+        action = self._actions.get(name)
         if action is None:
-            raise RequestError("do: unknown request; this badge knows " + ", ".join(sorted(self._actions)))
+            return await self._rarely(name, request, waiting)
         return await action(request, waiting)
 
     def data(self, payload: bytes) -> dict:
@@ -73,7 +68,7 @@ class Requests:
 
     def get(self, request: dict) -> bytes:
         """Return up to 512 bytes of the report that the owner has just agreed to give away."""
-        return self._transfer.get(_number(request, "offset", 0, 0xFFFFFF))
+        return self._transfer.get(whole_number(request, "offset", 0, 0xFFFFFF))
 
     async def _hello(self, _request: dict, _waiting: "Waiting") -> dict:
         """Begin a session: what was offered in an earlier one is withdrawn."""
@@ -121,33 +116,6 @@ class Requests:
         )
         return answer
 
-    async def _set_time(self, request: dict, waiting: "Waiting") -> dict:
-        now = _number(request, "unix", _YEAR_2020, _YEAR_2100)
-        clock = self._app.clock
-        known = clock.unix()
-        is_agreed = clock.needs_owner(now)
-        if is_agreed:
-            asked_s = clock.uptime_s()
-            await self._consent("clock", waiting)
-            now += clock.uptime_s() - asked_s
-        clock.set_unix(now, is_agreed)
-        if is_agreed or known is None:
-            self._app.events.note(events.CLOCK_SET, is_agreed)
-        return {"was": known}
-
-    async def _put(self, request: dict, _waiting: "Waiting") -> dict:
-        what = _text(request, "what")
-        if what == "descriptor":
-            limit = _DESCRIPTOR_BYTES
-        elif what == "publication":
-            limit = self._app.publications.limit_bytes
-            self._app.publications.get(_text(request, "publisher"))
-        else:
-            raise RequestError("what: descriptor or publication")
-        size = _number(request, "size", 1, limit)
-        publisher = _text(request, "publisher") if what == "publication" else ""
-        return {"offset": self._transfer.begin(what, publisher, size, _text(request, "sha256"))}
-
     async def _end(self, _request: dict, waiting: "Waiting") -> dict:
         """Check what was put and take it; whatever is refused is removed and changes nothing."""
         self._transfer.check()
@@ -167,9 +135,7 @@ class Requests:
         publisher = app.publications.add(checked)
         is_new = len(app.publications.publishers) > count
         if is_new or needs_consent:
-            app.events.note(
-                events.PUBLISHER_ADDED if is_new else events.PUBLISHER_CHANGED, int(publisher.id, 16)
-            )
+            app.events.note(_PUBLISHER_ADDED if is_new else _PUBLISHER_CHANGED, int(publisher.id, 16))
         return _publisher(publisher)
 
     async def _take_publication(self) -> dict:
@@ -177,68 +143,30 @@ class Requests:
         try:
             published_at = await self._app.publications.take(publisher, self._transfer.name)
         except CxError:
-            self._app.events.note(events.LIST_REFUSED, int(publisher.id, 16))
+            self._app.events.note(_LIST_REFUSED, int(publisher.id, 16))
             raise
-        self._app.events.note(events.LIST_TAKEN, int(publisher.id, 16))
-        self._app.clock.trust_after(published_at)
+        self._app.events.note(_LIST_TAKEN, int(publisher.id, 16))
+        with Loaded("badge.dates") as dates:
+            dates.trust_after(self._app.clock, published_at)
         self._app.matching.start()
         return {"published_at": published_at}
 
-    async def _alerts(self, _request: dict, waiting: "Waiting") -> dict:
-        await self._consent("alerts", waiting)
-        return self._app.alerts.summary()
-
-    async def _report(self, request: dict, waiting: "Waiting") -> dict:
-        """Sign a report for a publisher with a code, or hand out the last one again ("again": true)."""
-        app = self._app
-        if request.get("again"):
-            await self._consent("report", waiting)
-            report = app.seeds.last_report()
-            if report is None:
-                raise RequestError("again: there is no earlier report")
-        else:
-            publisher = app.publications.get(_text(request, "publisher"))
-            code = _text(request, "code")
-            await self._consent("report", waiting)
-            app.advertiser.renew()  # silent before anything of the seed on air is given away
-            report = app.seeds.report(publisher.name, code)
-        return {"size": len(report), "sha256": self._transfer.offer(report)}
-
-    async def _wipe(self, _request: dict, waiting: "Waiting") -> dict:
-        """Restart, and erase everything that this badge holds before anything else."""
-        await self._consent("wipe", waiting)
-        asyncio.create_task(self._app.wipe())
-        return {"wiping": True}
-
-    async def _configure(self, request: dict, waiting: "Waiting") -> dict:
-        """Change settings, and restart with them."""
+    async def _rarely(self, name: str, request: dict, waiting: "Waiting") -> dict:
+        """Carry out what ``badge.caretaking`` does; its code is not kept while the owner is waited for."""
         with Loaded("badge.caretaking") as caretaking:
-            settings = caretaking.checked_settings(self._app, request)
-        await self._consent("settings", waiting)
-        self._app.save_settings(settings)
-        self._app.events.note(events.SETTINGS)
-        asyncio.create_task(self._app.restart())
-        return {"settings": settings, "restarting": True}
-
-    async def _remove(self, request: dict, waiting: "Waiting") -> dict:
-        """Forget a publisher, with its list, its alerts and what was matched of it."""
-        publisher = self._app.publications.get(_text(request, "publisher"))
-        await self._consent("removal", waiting)
+            kind = caretaking.check(self._app, name, request, list(self._actions))
+        waited_s = 0
+        if kind:
+            began_s = self._app.clock.uptime_s()
+            await self._consent(kind, waiting)
+            waited_s = self._app.clock.uptime_s() - began_s
         with Loaded("badge.caretaking") as caretaking:
-            caretaking.remove_publisher(self._app, publisher)
-        self._app.events.note(events.PUBLISHER_REMOVED, int(publisher.id, 16))
-        return {"removed": publisher.id}
-
-    async def _log(self, request: dict, _waiting: "Waiting") -> dict:
-        """Return the log of events in pages, oldest first."""
-        first = _number(request, "first", 0, 0xFFFF) if "first" in request else 0
-        with Loaded("badge.caretaking") as caretaking:
-            return caretaking.log_page(self._app, first)
+            return caretaking.act(self._app, self._transfer, name, request, waited_s)
 
     async def _consent(self, kind: str, waiting: "Waiting") -> None:
         if not await self._app.ui.consent(kind, lambda: waiting(kind, CONSENT_S)):
-            self._app.events.note(events.NOT_AGREED)
-            raise RequestError("consent: the button was not pressed" + (", or not for 3 s" * KINDS[kind][1]))
+            self._app.events.note(_NOT_AGREED)
+            raise RequestError("consent: the button was not pressed" + ", or not for 3 s" * is_held(kind))
 
 
 def _publisher(publisher) -> dict:  # noqa: ANN001  type only known to the type checker
@@ -259,17 +187,3 @@ def _publisher(publisher) -> dict:  # noqa: ANN001  type only known to the type 
 def _free_heap() -> int:
     gc.collect()
     return gc.mem_free()
-
-
-def _text(request: dict, name: str) -> str:
-    value = request.get(name)
-    if not isinstance(value, str) or not value:
-        raise RequestError(name + ": text expected")
-    return value
-
-
-def _number(request: dict, name: str, least: int, most: int) -> int:
-    value = request.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise RequestError("%s: a whole number from %d to %d expected" % (name, least, most))
-    return value

@@ -197,3 +197,11 @@ def _capacity(blocks: int) -> int:
         pointers -= rest & 1
         rest >>= 1
     return _BLOCK_LEN * blocks - _POINTER_LEN * pointers
+
+
+def whole_number(request: dict, name: str, least: int, most: int) -> int:
+    """Return a field of a request; RequestError unless it is a whole number in this range."""
+    value = request.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise RequestError("%s: a whole number from %d to %d expected" % (name, least, most))
+    return value

@@ -27,16 +27,10 @@ if TYPE_CHECKING:
     from badge.drivers.st7789 import Screen
 
 CONSENT_S = const(30)
-# What the owner may be asked for: number of short flashes, whether the button must be held.
-KINDS = {
-    "clock": (1, False),
-    "alerts": (2, False),
-    "publisher": (3, False),
-    "removal": (4, False),
-    "settings": (5, False),
-    "report": (1, True),
-    "wipe": (2, True),
-}
+# What the owner may be asked for. Its place from 1 on is the number of short flashes; from _HELD on that is
+# counted anew, and the button must be held.
+KINDS = ("clock", "alerts", "publisher", "removal", "settings", "report", "wipe")
+_HELD = const(5)
 _LOOK_MS = const(1_000)
 _SHORT_MS = const(2_000)
 _HOLD_MS = const(3_000)
@@ -44,6 +38,11 @@ _FLASH_MS = const(60)
 _WORKING_REST_MS = const(60_000)
 _ALERT_REST_MS = const(15_000)
 _DOUBLE_PRESS_MS = const(800)
+
+
+def is_held(kind: str) -> bool:
+    """Tell whether the button must be held to agree to ``kind``."""
+    return KINDS.index(kind) >= _HELD
 
 
 class Ui:
@@ -108,7 +107,7 @@ class Ui:
         return not asked and held_ms < _SHORT_MS
 
     def _agree(self, asked: str, has_held: bool) -> None:
-        if asked and asked == self._asked and KINDS[asked][1] == has_held:
+        if asked and asked == self._asked and is_held(asked) == has_held:
             self._consented.set()
 
     async def consent(self, kind: str, on_asking: "Callable[[], None]") -> bool:
@@ -118,7 +117,7 @@ class Ui:
         and the owner is given a second to see what is asked.
         """
         async with self._busy:
-            self._write(kind + "?", "hold 3 s" if KINDS[kind][1] else "press")
+            self._write(kind + "?", "hold 3 s" if is_held(kind) else "press")
             asking = asyncio.create_task(self._ask(kind))
             await asyncio.sleep_ms(_LOOK_MS)
             self._consented.clear()
@@ -141,11 +140,11 @@ class Ui:
         return has_consented
 
     async def _ask(self, kind: str) -> None:
-        flashes, is_held = KINDS[kind]
+        flashes = KINDS.index(kind) + 1
         while True:
-            if is_held:
+            if flashes > _HELD:
                 await self._flash(1, 1000, 250, self._signal)
-            await self._flash(flashes, 250, 250, self._signal)
+            await self._flash(flashes % _HELD or _HELD, 250, 250, self._signal)
             await asyncio.sleep_ms(1000)
 
     async def _flash(

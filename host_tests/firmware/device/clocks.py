@@ -4,6 +4,8 @@ import checks
 import parts
 from checks import DAY_S, NOON
 
+from badge.dates import needs_owner, trust_after
+
 WEEK_S = 7 * DAY_S
 
 
@@ -163,15 +165,15 @@ checks.main(globals())
 
 def check_a_computer_alone_moves_the_date_by_an_hour_in_all(case):
     clock = case.badge.clock
-    assert not clock.needs_owner(NOON)
+    assert not needs_owner(clock, NOON)
     clock.set_unix(NOON)
     for step in range(1, 60):
-        assert not clock.needs_owner(NOON + step * 60)
+        assert not needs_owner(clock, NOON + step * 60)
         clock.set_unix(NOON + step * 60)
-    assert clock.needs_owner(NOON + 3601) and clock.needs_owner(NOON - 3601)
-    assert not clock.needs_owner(NOON - 3600)
+    assert needs_owner(clock, NOON + 3601) and needs_owner(clock, NOON - 3601)
+    assert not needs_owner(clock, NOON - 3600)
     clock.set_unix(NOON + 3601, True)
-    assert not clock.needs_owner(NOON + 7200) and clock.needs_owner(NOON + 7202)
+    assert not needs_owner(clock, NOON + 7200) and needs_owner(clock, NOON + 7202)
 
 
 def check_many_small_corrections_are_no_steps(case):
@@ -179,7 +181,7 @@ def check_many_small_corrections_are_no_steps(case):
     for hour in range(5000):
         case.wait(3600)
         now = NOON + (hour + 1) * 3600 + (-1) ** hour
-        assert not case.badge.clock.needs_owner(now)
+        assert not needs_owner(case.badge.clock, now)
         case.badge.clock.set_unix(now)
 
 
@@ -190,23 +192,23 @@ def check_a_start_without_a_date_bounds_what_a_computer_may_say(case):
         clock = case.start().clock
         assert clock.unix() is None
         least = NOON + DAY_S
-        assert clock.needs_owner(least - 7200) and clock.needs_owner(least + 32 * DAY_S)
-        assert clock.needs_owner(checks.NOON + 20 * 365 * DAY_S)
-        assert not clock.needs_owner(least + 30 * DAY_S)
+        assert needs_owner(clock, least - 7200) and needs_owner(clock, least + 32 * DAY_S)
+        assert needs_owner(clock, checks.NOON + 20 * 365 * DAY_S)
+        assert not needs_owner(clock, least + 30 * DAY_S)
         clock.set_unix(least + 30 * DAY_S)
-        assert clock.needs_owner(least + 31 * DAY_S)
+        assert needs_owner(clock, least + 31 * DAY_S)
 
 
 def check_a_verified_list_and_the_owner_move_the_bound(case):
     case.badge.clock.set_unix(NOON)
     clock = case.start().clock
-    clock.trust_after(NOON + 10 * DAY_S)
-    assert clock.needs_owner(NOON + 9 * DAY_S) and not clock.needs_owner(NOON + 40 * DAY_S)
-    clock.trust_after(NOON + 5 * DAY_S)  # an older list moves nothing back
-    assert clock.needs_owner(NOON + 9 * DAY_S)
-    clock.trust_after(NOON + 4000 * DAY_S)
+    trust_after(clock, NOON + 10 * DAY_S)
+    assert needs_owner(clock, NOON + 9 * DAY_S) and not needs_owner(clock, NOON + 40 * DAY_S)
+    trust_after(clock, NOON + 5 * DAY_S)  # an older list moves nothing back
+    assert needs_owner(clock, NOON + 9 * DAY_S)
+    trust_after(clock, NOON + 4000 * DAY_S)
     clock = case.start().clock
-    assert clock.needs_owner(NOON + 73 * DAY_S) and not clock.needs_owner(NOON + 71 * DAY_S)
+    assert needs_owner(clock, NOON + 73 * DAY_S) and not needs_owner(clock, NOON + 71 * DAY_S)
     clock.set_unix(NOON + 400 * DAY_S, True)
     clock = case.start().clock
-    assert clock.needs_owner(NOON + 398 * DAY_S) and not clock.needs_owner(NOON + 430 * DAY_S)
+    assert needs_owner(clock, NOON + 398 * DAY_S) and not needs_owner(clock, NOON + 430 * DAY_S)

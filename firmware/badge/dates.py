@@ -1,0 +1,37 @@
+"""Which dates a computer may tell the badge without its owner. Loaded when one does.
+
+Trusted are the first date ever, one that the owner agreed to, and a verified list's, each with the life
+since.
+"""
+
+from cx.compat import TYPE_CHECKING, const
+
+if TYPE_CHECKING:
+    from badge.clock import Clock
+
+_HOUR_S = const(3600)
+# How long a badge may have been switched off, for a computer alone to say so: longer needs the button.
+_OFF_S = const(31 * 86400)
+
+
+def needs_owner(clock: "Clock", now: int) -> bool:
+    """Tell whether a computer alone may not set this date (seconds since 1970 UTC).
+
+    All its steps together move a known date by no more than an hour; after a start without a date it may say
+    that the badge was switched off for up to 31 days since the trusted one.
+    """
+    offset = now - clock.life_s()
+    if not clock.trusted:
+        return False
+    if clock.is_known():
+        return not -_HOUR_S <= offset - clock.base <= _HOUR_S
+    return not -_HOUR_S <= offset - clock.trusted <= _OFF_S
+
+
+def trust_after(clock: "Clock", published_at: int) -> None:
+    """Take the date of a verified list: now is not earlier. At most 31 days on, whoever signed it."""
+    if clock.trusted:
+        least = min(published_at - clock.life_s(), clock.trusted + _OFF_S)
+        if least > clock.trusted:
+            clock.trusted = least
+            clock.save()
