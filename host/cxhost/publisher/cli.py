@@ -235,6 +235,7 @@ def publish(directory: Directory, as_json: Json = False) -> None:
     """
     with opened(directory) as publisher:
         edition = publisher.publish()
+        publisher.upload_if_behind()
     values = {
         "published_at": edition.published_at,
         "next_update_not_before": edition.next_update_not_before,

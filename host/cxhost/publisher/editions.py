@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -51,6 +51,15 @@ class Published:
     def path(self) -> Path:
         """The full publication for badges."""
         return next(iter(self.files))
+
+
+class Newest(NamedTuple):
+    """Dates of the newest edition, and of the newest one on the target; None where there is none."""
+
+    published_at: datetime | None
+    valid_until: datetime | None
+    uploaded_at: datetime | None
+    uploaded_until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -163,11 +172,12 @@ class Editions:
         by_zone = {zone: lists.of_zone(session, zone, oldest) for zone in zones.every}
         return _Content(published_at, lists.listed(session), changes, by_zone)
 
-    def last(self) -> tuple[datetime | None, datetime | None]:
-        """Return ``publishedAt`` and ``nextUpdateNotAfter`` of the newest edition, None before the first."""
+    def last(self) -> Newest:
+        """Return the dates of the newest edition."""
         with Session(self._engine) as session, session.begin():
             row = session.get_one(Edition, 1)
-            return row.published_at, row.next_update_not_after
+            until = self._latest(row.uploaded_at) if row.uploaded_at else None
+            return Newest(row.published_at, row.next_update_not_after, row.uploaded_at, until)
 
     def _earliest(self, published_at: datetime) -> datetime:
         return published_at + timedelta(minutes=self._settings.earliest_update_minutes)

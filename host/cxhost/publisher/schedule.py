@@ -1,6 +1,7 @@
 """Publishing on time, news or not: a badge that finds an old list cannot know whether it missed something.
 
-Other publishers' lists are fetched on a thread of their own, so that a slow one does not keep ours waiting.
+Other publishers' lists are fetched, and ours brought to the target, on threads of their own: nothing slow
+keeps the next edition waiting.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from cxhost.publisher.service import Publisher
+from cxhost.publisher.service import Publisher, PublisherError
 
 _CHECK_EVERY_S = 5.0
-_FETCH_STOP_S = 10.0
+_NETWORK_STOP_S = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -32,12 +33,18 @@ def scheduled(publisher: Publisher, check_every_s: float = _CHECK_EVERY_S) -> It
         while True:
             try:
                 work()
+            except PublisherError as error:
+                _log.error(failed, extra={"fields": {"error": str(error)}})
             except (SQLAlchemyError, OSError) as error:
                 _log.error(failed, extra={"fields": {"error": type(error).__name__}})
             if stop.wait(check_every_s):
                 return
 
-    works = [(publisher.publish_if_due, "publishing failed"), (publisher.refresh, "fetching failed")]
+    works = [
+        (publisher.publish_if_due, "publishing failed"),
+        (publisher.refresh, "fetching failed"),
+        (publisher.upload_if_behind, "uploading failed"),
+    ]
     threads = [
         threading.Thread(target=repeat, args=work, name=work[1].split()[0], daemon=True) for work in works
     ]
@@ -48,4 +55,5 @@ def scheduled(publisher: Publisher, check_every_s: float = _CHECK_EVERY_S) -> It
     finally:
         stop.set()
         threads[0].join()
-        threads[1].join(_FETCH_STOP_S)
+        for thread in threads[1:]:
+            thread.join(_NETWORK_STOP_S)

@@ -30,6 +30,7 @@ from cxhost.publisher.files import write_atomic
 from cxhost.publisher.levels import AlertLevel
 from cxhost.publisher.operators import Operators
 from cxhost.publisher.settings import Settings, SettingsError
+from cxhost.publisher.target import Target, TargetError
 from cxhost.publisher.topology import Zones, read_zones
 
 KEY_FILE, CERTIFICATE_FILE, CODE_KEY_FILE = "key.pem", "cert.pem", "code.key"
@@ -82,6 +83,8 @@ class Publisher:
         self.operators = Operators(engine, secret, clock)
         self._editions = Editions(engine, signer, settings, clock, self.public, self.certificate_pem)
         self._feeds = Feeds(engine, settings, clock, directory)
+        url = settings.target
+        self._target = Target(url, engine, directory, self.certificate_pem) if url else None
 
     @classmethod
     def create(
@@ -298,14 +301,29 @@ class Publisher:
         """Publish if badges may look for a newer edition by now; None if not. For schedules."""
         return self._editions.publish_if_due()
 
-    def health(self) -> dict[str, Any]:
-        """Return whether the database answers and the newest list is valid (``ok``), and what is wrong."""
+    def upload_if_behind(self) -> datetime | None:
+        """Bring the newest edition to the target if it is not there; return its time if that was done.
+
+        Nothing without a target. ``PublisherError`` for what the store answers; try again later.
+        """
         try:
-            _, valid_until = self._editions.last()
+            return self._target.upload_if_behind() if self._target else None
+        except TargetError as error:
+            raise PublisherError(str(error)) from None
+
+    def health(self) -> dict[str, Any]:
+        """Return whether the database answers and the newest list is valid (``ok``), and what is wrong.
+
+        With a target: whether the list there is valid, too.
+        """
+        try:
+            last = self._editions.last()
         except SQLAlchemyError:
             return {"ok": False, "problem": "database"}
-        if valid_until is None or self._clock() > valid_until:
+        if last.valid_until is None or self._clock() > last.valid_until:
             return {"ok": False, "problem": "publication"}
+        if self._target and (last.uploaded_until is None or self._clock() > last.uploaded_until):
+            return {"ok": False, "problem": "target"}
         return {"ok": True, "problem": None}
 
     def status(self) -> dict[str, Any]:
@@ -329,7 +347,7 @@ class Publisher:
                 .where(Relayed.published_level != int(AlertLevel.EXPIRED))
             )
             pending = lists.waiting(session, read_zones(session, self.settings).above)
-        published_at, due = self._editions.last()
+        last = self._editions.last()
         file = self.publication_file
         return {
             "name": self.name,
@@ -340,8 +358,9 @@ class Publisher:
             "decoys": decoys,
             "relayed": relayed,
             "waiting": pending,
-            "published_at": published_at,
-            "next_update_not_after": due,
+            "published_at": last.published_at,
+            "next_update_not_after": last.valid_until,
+            "uploaded_at": last.uploaded_at,
             "publication_bytes": file.stat().st_size if file.exists() else None,
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -27,6 +28,7 @@ _FORMS = {
     "tuple[int, int, int]": "[attenuation in dB, minutes for a low risk, minutes for a high one]",
     "tuple[str, str]": "[language, text]",
 }
+_TARGET = re.compile(r"[a-z][a-z0-9+.]*://[^@]+")
 DATABASE_VARIABLE = "CXBADGE_PUBLISHER_DATABASE"
 
 
@@ -69,7 +71,8 @@ class Settings:
     ``wrong_codes_*``: how many wrong codes are answered in ten minutes before clients are told to wait;
     ``max_connections``: of one server at a time, more of them get a 503. ``upstream``, ``downstream``,
     ``peers``: descriptor URLs of other publishers. ``fewest_new_seeds``: editions with fewer are filled up
-    with decoys, 1: none are. ``guidance_*``: advice for owners (docs/extensions.md).
+    with decoys, 1: none are. ``target``: where ``public/`` is copied to, a URL
+    for fsspec. ``guidance_*``: advice for owners (docs/extensions.md).
     """
 
     name: str
@@ -94,6 +97,7 @@ class Settings:
     peers: tuple[str, ...] = ()
     fetch_authority: str = ""
     fewest_new_seeds: int = 28
+    target: str = ""
     guidance_buckets: tuple[tuple[int, int, int], ...] = ()
     guidance_texts: tuple[tuple[str, str], ...] = ()
 
@@ -117,6 +121,8 @@ class Settings:
         if self.earliest_update_minutes >= self.interval_minutes:
             raise SettingsError("earliest_update_minutes: must be less than interval_minutes")
         check_url("url", self.url)
+        if self.target and not _TARGET.fullmatch(self.target):
+            raise SettingsError("target: must be a URL without a password, as s3://bucket/x or file:///srv/x")
         self._check_others()
         self._check_guidance()
 
