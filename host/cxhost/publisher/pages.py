@@ -18,13 +18,16 @@ _FRAME = """<!doctype html>
 body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}}
 label{{display:block;margin-top:.5rem}} input,select,button{{font:inherit;padding:.3rem .6rem}}
 button{{margin-top:.8rem}} :focus-visible{{outline:3px solid #06c;outline-offset:2px}}
-form{{border-top:1px solid #999;margin-top:1.5rem}}
+form{{border-top:1px solid #999;margin-top:1.5rem}} select{{max-width:100%}}
+table{{border-collapse:collapse;margin-top:1.5rem;overflow-wrap:anywhere}} caption{{text-align:left}}
+td,th{{padding:.1rem 1rem .1rem 0;vertical-align:top}} th{{text-align:left}} caption{{font-weight:bold}}
 [role=status],[role=alert]{{border:2px solid;padding:.5rem 1rem}}
-code{{font:1.6rem/1.6 ui-monospace,monospace}} th{{text-align:left;padding-right:1rem}}
+code{{font:1.6rem/1.6 ui-monospace,monospace}}
 </style></head><body><main><h1>{title}</h1>
 {body}
 </main></body></html>
 """
+_FIRST = 'tabindex="-1" autofocus'
 _ISSUED = (AlertLevel.DIAGNOSED, AlertLevel.SYMPTOMATIC, AlertLevel.DEBUG_ALERT)
 _CHANGED = (AlertLevel.NO_ALERT, AlertLevel.SYMPTOMATIC, AlertLevel.DIAGNOSED, AlertLevel.DEBUG_ALERT)
 
@@ -40,14 +43,19 @@ def paragraph(text: str) -> str:
 
 
 def notice(text: str, failed: bool = False) -> str:
-    """Return what became of a request; read out at once by screen readers."""
-    return f'<div role="{"alert" if failed else "status"}"><p>{escape(text)}</p></div>'
+    """Return what became of a request; the page opens there, so that screen readers read it out."""
+    return f'<div role="{"alert" if failed else "status"}" {_FIRST}><p>{escape(text)}</p></div>'
+
+
+def result(block: str) -> str:
+    """Return ``block``, HTML, as what was asked for; the page opens there."""
+    return f'<div role="status" {_FIRST}>{block}</div>'
 
 
 def issued(codes: Iterable[str], text: str) -> str:
     """Return codes, large, each in its own line."""
     lines = "".join(f"<li><code>{escape(code)}</code></li>" for code in codes)
-    return f'<div role="status"><p>{escape(text)}</p><ul>{lines}</ul></div>'
+    return result(f"<p>{escape(text)}</p><ul>{lines}</ul>")
 
 
 def table(caption: str, rows: Mapping[str, str]) -> str:
@@ -56,11 +64,28 @@ def table(caption: str, rows: Mapping[str, str]) -> str:
     return f"<table><caption>{escape(caption)}</caption><tbody>{lines}</tbody></table>"
 
 
+def grid(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table with headings; the first column names each row."""
+    top = "".join(f'<th scope="col">{escape(one)}</th>' for one in headings)
+    lines = (
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(one)}</td>" for one in rest)}</tr>'
+        for first, *rest in rows
+    )
+    body = "".join(lines)
+    return f"<table><caption>{escape(caption)}</caption><tbody><tr>{top}</tr>{body}</tbody></table>"
+
+
+def link(path: str, text: str) -> str:
+    """Return a paragraph with a link to another page of this server."""
+    return f'<p><a href="{escape(path)}">{escape(text)}</a></p>'
+
+
 def _form(action: str, title: str, fields: str, button: str) -> str:
-    """``fields``: HTML."""
+    """Return a form that goes to ``action`` and is named by its title. ``fields``: HTML."""
+    name = f"{action.rpartition('/')[2]}-form"
     return (
-        f'<form method="post" action="{escape(action)}"><h2>{escape(title)}</h2>{fields}'
-        f"<div><button>{escape(button)}</button></div></form>"
+        f'<form method="post" action="{escape(action)}" aria-labelledby="{name}">'
+        f'<h2 id="{name}">{escape(title)}</h2>{fields}<div><button>{escape(button)}</button></div></form>'
     )
 
 

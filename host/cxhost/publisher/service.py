@@ -24,7 +24,7 @@ from cxhost.publisher.cases import (
     UnknownZoneError,
 )
 from cxhost.publisher.database import Code, Relayed, Seed
-from cxhost.publisher.editions import Editions, Published
+from cxhost.publisher.editions import Editions, Newest, Published
 from cxhost.publisher.feeds import Feeds, MemberState
 from cxhost.publisher.files import write_atomic
 from cxhost.publisher.levels import AlertLevel
@@ -325,6 +325,10 @@ class Publisher:
         if self._target and (last.uploaded_until is None or self._clock() > last.uploaded_until):
             return {"ok": False, "problem": "target"}
         return {"ok": True, "problem": None}
+
+    def last_edition(self) -> Newest:
+        """Return the dates of the newest edition, here and on the target."""
+        return self._editions.last()
 
     def status(self) -> dict[str, Any]:
         """Return numbers for operators: codes, seeds by published level, what waits, the last edition."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +18,7 @@ from cxhost.publisher.levels import AlertLevel, level_label
 from cxhost.publisher.operators import SESSION_LIFE, Member, Permission
 from cxhost.publisher.ratelimit import LeakyBucket, subscriber
 from cxhost.publisher.service import Publisher, PublisherError
+from cxhost.publisher.status import shown
 
 _COOKIE = "__Secure-cx-staff"
 _TITLE = "Publisher staff"
@@ -50,10 +51,6 @@ def _level(fields: Fields) -> AlertLevel:
         raise PublisherError("level: choose one from the list") from None
 
 
-def _shown(value: object) -> str:
-    return value.strftime("%Y-%m-%d %H:%M UTC") if isinstance(value, datetime) else str(value)
-
-
 class Staff:
     """The answers of the staff page, for one publisher. ``now``: seconds for the limits on guessing."""
 
@@ -80,7 +77,8 @@ class Staff:
         ]
 
     def _page(self, *blocks: str, status: int = 200, **headers: str) -> HTMLResponse:
-        return HTMLResponse(pages.page(_TITLE, *blocks), status, {**HEADERS, **headers})
+        title = _TITLE if status < 400 else f"Error: {_TITLE}"  # the first thing that is read out
+        return HTMLResponse(pages.page(title, *blocks), status, {**HEADERS, **headers})
 
     def _denied(self, status: int, text: str, **headers: str) -> HTMLResponse:
         form = pages.login_form(self._base)
@@ -121,7 +119,7 @@ class Staff:
             "Decoys": str(about["decoys"]),
             "Seeds of other publishers": str(about["relayed"]),
             "Waiting for the next list": str(about["waiting"]),
-            "Last list": _shown(about["published_at"] or "none yet"),
+            "Last list": shown(about["published_at"] or "none yet"),
             "Size of the full list": f"{about['publication_bytes'] or 0} bytes",
         }
         who = pages.paragraph(f"{self._publisher.name}; logged in as {operator.name}")
@@ -129,6 +127,7 @@ class Staff:
             self._base, self._publisher.settings.code_hours, self._publisher.zones().every, operator.may
         )
         tables = pages.table("Status", rows) + self._feeds()
+        tables += pages.link(urlsplit(self._publisher.settings.link("status")).path, "Status page")
         return self._page(who, result, forms, tables, status=status)
 
     def _feeds(self) -> str:
@@ -211,12 +210,12 @@ class Staff:
             "State": state.state,
             "Level": level_label(state.level),
             "Zone": state.zone,
-            "Issued": _shown(state.issued_at),
-            "Usable until": _shown(state.expires_at),
-            "Used": _shown(state.used_at or "not yet"),
+            "Issued": shown(state.issued_at),
+            "Usable until": shown(state.expires_at),
+            "Used": shown(state.used_at or "not yet"),
             "Seeds": str(state.seeds),
         }
-        return f'<div role="status">{pages.table("The code", rows)}</div>'
+        return pages.result(pages.table("The code", rows))
 
     def _change(self, fields: Fields, operator: str) -> str:
         level = _level(fields)

@@ -26,6 +26,7 @@ from cxhost.publisher import editions, pages
 from cxhost.publisher.ratelimit import LeakyBucket, subscriber
 from cxhost.publisher.service import Publisher
 from cxhost.publisher.staff import HEADERS, Staff
+from cxhost.publisher.status import TITLE, status_blocks
 from cxhost.reports import Reason, ReportRefused
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ _REPORT_TYPE = "application/octet-stream"
 _WRONG_CODE = {Reason.CODE_MISTYPED, Reason.CODE_UNKNOWN, Reason.CODE_EXPIRED, Reason.CODE_USED}
 _STATUS = {Reason.TOO_LARGE: 413, Reason.WRONG_NAME: 403} | dict.fromkeys(_WRONG_CODE, 403)
 _BAD_REPORT = 400
+_STATUS_CACHE = "public, max-age=30"
 
 
 class _Site:
@@ -117,6 +119,11 @@ class _Site:
         state = await run_in_threadpool(self._publisher.health)
         return JSONResponse(state, 200 if state["ok"] else 503, {"Cache-Control": "no-store"})
 
+    async def status(self, request: Request) -> Response:
+        """Show when the last list was made, the sizes of its files, and the age of others' lists."""
+        blocks = await run_in_threadpool(status_blocks, self._publisher)
+        return HTMLResponse(pages.page(TITLE, *blocks), headers={**HEADERS, "Cache-Control": _STATUS_CACHE})
+
     async def failed(self, request: Request, error: Exception) -> Response:
         """Say what is wrong with a request."""
         status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
@@ -181,6 +188,7 @@ def build_app(publisher: Publisher, now: Callable[[], float] = time.monotonic) -
     routes.append(Route(urlsplit(settings.link("pub/")).path + "{name}", site.partial))
     routes.append(Route(urlsplit(settings.link("report")).path, site.report, methods=["POST"]))
     routes.append(Route(urlsplit(settings.link("health")).path, site.health))
+    routes.append(Route(urlsplit(settings.link("status")).path, site.status))
     routes += Staff(publisher, now).routes()
     handlers = {HTTPException: site.failed, OperationalError: site.busy}
     app = Starlette(routes=routes, exception_handlers=handlers)

@@ -21,6 +21,7 @@ from cxhost.publisher.feeds import judge
 from cxhost.publisher.publication import Listing, encode
 from cxhost.publisher.settings import Settings
 from cxhost.publisher.signing import Signer
+from cxhost.publisher.status import status_blocks
 
 NAMES = ("world", "east", "west", "county", "peer")
 
@@ -236,6 +237,10 @@ def test_one_that_is_down_keeps_its_notifications_until_they_expire(tree: Tree):
     tree.clock.pass_time(days=1)
     tree.hour(but=("west",))
     assert tree.who_lists(seed) == {"west"}  # its own file is as it was when it stopped
+    page = "".join(status_blocks(tree.all["county"]))
+    rows = [row for row in page.split("<tr>") if tree.url["world"] in row]
+    assert any("failed" in row and "west" in row for row in rows)
+    assert any("good" in row and "east" in row for row in rows)
     shown = CliRunner().invoke(app, ["topology", str(tree.all["county"].directory)])
     assert shown.exit_code == 0, shown.output
     assert "not reachable" in shown.stdout
