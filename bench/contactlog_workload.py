@@ -1,8 +1,8 @@
 """What ``bench/contactlog.py`` has MicroPython do.
 
 ``contactlog_workload.py LIB FIRMWARE DEVICE TASK COUNT RECORDS``. DEVICE: the folder of ``parts.py``, which
-puts the badge's storage code on a littlefs in memory. TASK: ``append`` COUNT contacts, ``rebuild`` the filter of
-a log of RECORDS, COUNT times, or ``sizes``. Prints JSON.
+puts the badge's storage code on a littlefs in memory. TASK: ``append`` COUNT contacts, ``rebuild`` the
+filter of a log of RECORDS, COUNT times, or ``sizes``. Prints JSON.
 """
 
 import asyncio

@@ -178,9 +178,10 @@ class ContactLog:
         for number in self._segments.numbers:
             at = count = 0
             while at >= 0:
+                # Before each slice and not after: what is appended after the last one counts itself.
+                await asyncio.sleep_ms(0)
                 at, added = self._add_slice(number, at)
                 count += added
-                await asyncio.sleep_ms(0)
             self._segments.note_count(number, count)
         self.whole.set()
 

@@ -35,6 +35,12 @@ def test_what_the_clock_knows():
     assert said.count("ok ") == said.count("\n") > 8, said
 
 
+def test_the_filter_is_made_while_other_tasks_run():
+    said = device("rebuild.py")
+    assert "FAIL" not in said
+    assert said.count("ok ") == said.count("\n") == 4, said
+
+
 @pytest.fixture(scope="module")
 def crowded() -> dict:
     return lives.live("crowded", 48)

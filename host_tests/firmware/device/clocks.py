@@ -160,6 +160,53 @@ def check_many_boots_take_bounded_room(case):
     assert case.badge.clock.bounds(5, 0)[1] is not None
 
 
+def check_a_date_far_ahead_in_publications_deletes_nothing(case):
+    clock = case.badge.clock
+    case.meet(3)
+    for _ in range(40):
+        take(clock, NOON + 4000 * DAY_S)
+        case.badge.log.drop_expired()
+    assert clock.not_before() > NOON + 900 * DAY_S and clock.unix() is None
+    case.wait(2 * DAY_S)
+    case.badge.log.drop_expired()
+    case.start()
+    case.badge.log.drop_expired()
+    assert case.held() == [0, 1, 2]
+    # The true date is earlier than that bound: it is taken, and still nothing goes.
+    clock = case.badge.clock
+    clock.set_unix(NOON)
+    for _ in range(3):
+        case.wait(DAY_S)
+        case.badge.log.drop_expired()
+    assert case.held() == [0, 1, 2] and clock.unix() == NOON + 3 * DAY_S
+    assert clock.bounds(0, 0) == (None, NOON - 2 * DAY_S)
+
+
+class KeptRtc:
+    """A chip's clock that stands still and outlives a reset."""
+
+    fields = (2000, 1, 1, 5, 0, 0, 0, 0)
+
+    def datetime(self, fields=None):
+        if fields is not None:
+            KeptRtc.fields = fields
+        return KeptRtc.fields
+
+
+def check_seconds_since_1970_and_since_2000(case):
+    kept = parts.Rtc, parts.EPOCH_2000
+    parts.Rtc = KeptRtc
+    try:
+        for epoch, year in ((parts.EPOCH_2000, 2000), (0, 1970)):
+            parts.EPOCH_2000 = epoch
+            assert parts.time.gmtime(0)[0] == year
+            case.start().clock.set_unix(NOON + epoch)
+            assert KeptRtc.fields[0] == parts.real_time.gmtime(NOON + epoch)[0]
+            assert case.start().clock.unix() == NOON + epoch
+    finally:
+        parts.Rtc, parts.EPOCH_2000 = kept
+
+
 checks.main(globals())
 
 
