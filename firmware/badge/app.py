@@ -95,6 +95,7 @@ class App:
         self.randomness = Randomness(self.storage, self.radio)
         self.seeds = Seeds(self.storage, nvs, self.clock, self.randomness, _RETENTION_DAYS)
         self.log = ContactLog(self.storage, self.clock, contact_filter, budget["log_bytes"], _RETENTION_DAYS)
+        self.storage.make_room = self.log.give_up_oldest
         self.observer = Observer(
             self.radio, self.log, self.clock, self.randomness, board["receive_offset_db"], self.profile
         )

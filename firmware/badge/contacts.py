@@ -116,6 +116,13 @@ class ContactLog:
         while self._segments.is_over_budget:
             self._drop_first()
 
+    def give_up_oldest(self) -> bool:
+        """Drop the oldest segment, for state files that find no room; return whether there was one."""
+        if not self._segments.numbers:
+            return False
+        self._drop_first()
+        return True
+
     def drop_expired(self) -> None:
         """Remove the segments whose newest record is older than the retention time."""
         while self._segments.numbers:

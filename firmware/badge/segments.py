@@ -103,7 +103,10 @@ class Segments:
         """Remove the oldest segment; return the records that were in it, as far as they were counted."""
         count = self._counts[0]
         self._damaged_to.pop(self.first, None)
-        self._storage.remove(FOLDER + "/%06d" % self.first)
+        try:
+            self._storage.remove(FOLDER + "/%06d" % self.first)
+        except OSError:  # the flash is broken there; the segment is found again at the next start
+            self._storage.note_failure(FOLDER)
         self.first += 1
         self._blocks = self._blocks[1:]
         self._counts = self._counts[1:]

@@ -14,6 +14,7 @@ import struct
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 ROOT = "/data"
@@ -23,6 +24,7 @@ _FILLER = "filler"
 _PIECE_LEN = const(512)
 _KEPT_FREE = const(64)
 _MOST_LOST = const(8)
+_MOST_ROOM = const(2)
 _ENOENT = const(2)
 _EEXIST = const(17)
 _ENOSPC = const(28)
@@ -32,12 +34,14 @@ class Storage:
     """The badge's folder of state files.
 
     ``lost`` names the first eight files that were found damaged, of another version, or could not
-    be written; the badge goes on without them.
+    be written; the badge goes on without them. ``make_room`` is called when the file system is full, to
+    free at least a block; it returns whether it could.
     """
 
     def __init__(self, root: str = ROOT) -> None:
         self._root = root
         self.lost: "list[str]" = []
+        self.make_room: "Callable[[], bool]" = bool
         self.make_folder("")
 
     def path(self, name: str) -> str:
@@ -90,7 +94,17 @@ class Storage:
         os.rename(self.path(old), self.path(new))
 
     def save(self, name: str, payload: "bytes | bytearray") -> None:
-        """Replace a state file in one step."""
+        """Replace a state file in one step; on a full file system ``make_room`` gives something up."""
+        for _ in range(_MOST_ROOM):
+            try:
+                self._save(name, payload)
+                return
+            except OSError as error:
+                if error.errno != _ENOSPC or not self.make_room():
+                    raise
+        self._save(name, payload)
+
+    def _save(self, name: str, payload: "bytes | bytearray") -> None:
         beside = self.path(name + ".new")
         head = bytes([_VERSION])
         with open(beside, "wb") as stream:

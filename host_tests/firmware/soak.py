@@ -23,6 +23,8 @@ PEOPLE = 14
 # ticks_ms wraps at 2**30: on the second day
 TICKS_START_MS = (1 << 30) - 129_600_000
 FLAT_BYTES = 1024
+FEWEST_FREE_BYTES = 57_344  # 32 KiB where pointers have four bytes
+SLACK_S = 300
 _HEADER = b"\x16\xff\xff\xff\x43\x58\x01"
 
 
@@ -73,6 +75,14 @@ def faults(seen: list[dict]) -> list[str]:
     change = last["free_bytes"] - first["free_bytes"]
     if abs(change) > FLAT_BYTES:
         found.append(f"free memory changed by {change} bytes")
+    least = min(day["free_bytes"] for day in seen)
+    if least < FEWEST_FREE_BYTES:
+        found.append(f"only {least} bytes were free")
+    for day, info in enumerate(seen, 1):
+        if not 0 <= info["uptime_s"] - day * 86_400 < SLACK_S:
+            found.append(f"the badge counted {info['uptime_s']} s in {day} days")
+    if last["uptime_s"] * 1000 + TICKS_START_MS < 1 << 30:
+        found.append("the tick counter did not wrap")
     if last["boot"] != first["boot"] or last["last_crash"]:
         found.append(f"the badge restarted: {last['last_crash']}")
     lost = {key: last["log"][key] for key in ("damaged", "unwritten")} | last["not_logged"]

@@ -113,3 +113,30 @@ def test_a_short_soak(tmp_path):
     days = list(soak.soak(tmp_path, 2))
     assert soak.faults(days) == []
     assert days[1]["log"]["held"] > 3800
+
+
+def test_a_soak_that_goes_wrong_is_seen():
+    day = {
+        "free_bytes": 90_000,
+        "uptime_s": 86_460,
+        "boot": 0,
+        "last_crash": None,
+        "lost_files": [],
+        "log": {"damaged": 0, "unwritten": 0, "held": 2000, "dropped": 0},
+        "not_logged": {"brief": 0, "no_room": 0},
+        "near": 14,
+        "on_air": 2014,
+    }
+    good = [day, day | {"uptime_s": 172_860}]
+    assert soak.faults(good) == []
+    for change in (
+        {"free_bytes": 88_900},
+        {"uptime_s": 172_000},
+        {"last_crash": {"error": "OSError"}},
+        {"lost_files": ["clock"]},
+        {"on_air": 2200},
+        {"not_logged": {"brief": 0, "no_room": 1}},
+    ):
+        assert len(soak.faults([day, good[1] | change])) == 1
+    assert soak.faults([day | {"free_bytes": 50_000}] * 2) != []
+    assert soak.faults([day]) == ["the tick counter did not wrap"]

@@ -175,6 +175,22 @@ def check_a_full_file_system_gives_up_the_oldest(case):
     assert len(found) == case.next - summary["dropped"] - summary["unwritten"]
 
 
+def check_state_files_find_room_in_a_full_file_system(case):
+    for _ in range(110):
+        case.meet(20)
+        case.wait(600)
+    fill()
+    dropped = case.badge.log.summary()["dropped"]
+    for number in range(4):
+        case.badge.storage.save_json("alerts", {"text": "x" * 3000, "number": number})
+        case.badge.storage.save("other%d" % number, bytes(200))
+    assert case.badge.storage.load_json("alerts", {})["number"] == 3 and case.badge.storage.lost == []
+    summary = case.badge.log.summary()
+    assert summary["dropped"] > dropped and case.held() and summary["damaged"] == 0, summary
+    case.start()
+    assert case.badge.storage.load_json("alerts", {})["number"] == 3
+
+
 def check_a_full_file_system_without_a_log(case):
     fill()
     fill("/last")

@@ -185,6 +185,7 @@ class Parts:
         self.randomness = Randomness(seed)
         self.seeds = Seeds(self.storage, nvs, self.clock, self.randomness, 14)
         self.log = ContactLog(self.storage, self.clock, Bloom(filter_bytes), log_blocks * BLOCK, 14)
+        self.storage.make_room = self.log.give_up_oldest
         self.rebuild()
 
     def rebuild(self):
