@@ -100,8 +100,11 @@ class Segments:
         return self._newest_len == end
 
     def drop_first(self) -> int:
-        """Remove the oldest segment; return the records that were in it, as far as they were counted."""
+        """Remove the oldest segment; return the records that were in it."""
         count = self._counts[0]
+        if not count:  # it was not read yet
+            for _, batch in self.batches(self.first):
+                count += len(batch) // RECORD_LEN
         self._damaged_to.pop(self.first, None)
         try:
             self._storage.remove(FOLDER + "/%06d" % self.first)
