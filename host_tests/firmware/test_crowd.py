@@ -1,6 +1,6 @@
 """A hall: 200 badges, 1 000 other devices with garbage and hostile payloads, 1 000 reports a second.
 
-``CXBADGE_MINUTES`` (20 here, 360 in ``make crowd``).
+``CXBADGE_MINUTES`` (20 here, 240 in ``make crowd``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from host_tests.firmware.test_units import run_solo
 MINUTES = int(os.environ.get("CXBADGE_MINUTES", "20"))
 # When every badge has changed its identifier once, what is near takes the room that it will ever take.
 SETTLED_SCANS = 12
-FLAT_BYTES = 2048
+FLAT_BYTES = 1024
+# For so long the log takes everybody of a hall; then it is short of records, and who is far goes without.
+LOGGED_MINUTES = 110
 
 
 def test_a_crowd(tmp_path, capsys):
@@ -34,5 +36,5 @@ def test_a_crowd(tmp_path, capsys):
     assert reports > found["scans"] * 3900 - 4000 and found["scan_restarts"] == found["failures"] == 0
     assert len(heap) > 5 and change < FLAT_BYTES
     assert max(found["gaps_s"]) <= 3 * found["period_s"]
-    assert logged[0] > (MINUTES - 3) * 60 * 0.95
+    assert logged[0] > (min(MINUTES, LOGGED_MINUTES) - 3) * 60 * 0.95
     assert found["strangers"] == 0 and found["not_logged"]["brief"] > 20 * found["scans"]

@@ -11,6 +11,7 @@ import os
 import random
 import struct
 import sys
+from array import array
 
 import solo
 
@@ -155,7 +156,9 @@ def main(arguments):
     radio = Radio(bluetooth.BLE())
     randomness = Randomness(storage, radio)
     log = ContactLog(storage, clock, Bloom(32768), 737_280, 14)
-    allocated = []
+    # Made beforehand, so that what grows is the badge's.
+    allocated = array("I", bytes(4 * 2 * minutes))
+    scans = [0]
 
     class Watched(Observer):
         """The observer, and what its scans keep and leave."""
@@ -167,7 +170,8 @@ def main(arguments):
         def end_scan(self):
             super().end_scan()
             gc.collect()
-            allocated.append(gc.mem_alloc())
+            allocated[scans[0]] = gc.mem_alloc()
+            scans[0] += 1
 
     observer = Watched(radio, log, clock, randomness, 0, profile)
     advertiser = Advertiser(radio, Counted(), randomness, profile)
@@ -192,7 +196,7 @@ def main(arguments):
             strangers += 1
     print(
         {
-            "heap": allocated,
+            "heap": list(allocated[: scans[0]]),
             "period_s": profile.period_s,
             "gaps_s": [one.longest_us // 1_000_000 for one in line.badges],
             "logged_s": logged,
