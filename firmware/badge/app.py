@@ -104,7 +104,14 @@ class App:
         self.publications.check_again([line.split(":")[0] for line in self.engines_rejected])
         self.alerts = Alerts(self.storage, self.clock, self.publications, _RETENTION_DAYS * 86400)
         self.matching = Matching(
-            self.storage, self.clock, self.publications, self.observer, self.log, self.alerts, self.engine
+            self.storage,
+            self.clock,
+            self.publications,
+            self.observer,
+            self.log,
+            self.alerts,
+            self.engine,
+            budget["known_seeds"],
         )
         self.battery = battery
         self.ui = Ui(

@@ -7,7 +7,7 @@ import asyncio
 
 from badge.loading import Loaded
 from cx import known
-from cx.compat import TYPE_CHECKING, const
+from cx.compat import TYPE_CHECKING
 from cx.errors import CxError
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from badge.storage import Storage
     from cx.notifications import Publication
 
-_MOST_KNOWN = const(20000)
-
 
 class Matching:
-    """The task that turns waiting lists into matches. ``engine``: the name of the AES in use."""
+    """The task that turns waiting lists into matches.
+
+    ``engine``: the name of the AES in use. ``most_known``: of how many seeds of a publisher it is remembered
+    that they were matched.
+    """
 
     def __init__(
         self,
@@ -36,6 +38,7 @@ class Matching:
         log: "ContactLog",
         alerts: "Alerts",
         engine: str,
+        most_known: int,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -44,6 +47,7 @@ class Matching:
         self._log = log
         self._alerts = alerts
         self._engine = engine
+        self._most_known = most_known
         self._wanted = asyncio.Event()
         self._publisher = ""
         self._error = ""
@@ -117,14 +121,16 @@ class Matching:
 
     async def _work_through(self, publisher: str, stream: "BinaryIO", header: "Publication") -> None:
         others = [one for one in sorted(self._publications.publishers) if one != publisher]
-        await self._find(publisher, others, stream, header)
-        await self._sort(publisher, stream, header)
+        is_new_set = await self._find(publisher, others, stream, header)
+        with Loaded("cx.sorting") as sorting:
+            for _ in sorting.add_fresh(self._storage, publisher, is_new_set, self._most_known):
+                await asyncio.sleep_ms(0)
         await self._resolve(publisher, others, header)
         self._take_guidance(publisher, stream, header)
 
     async def _find(
         self, publisher: str, others: "list[str]", stream: "BinaryIO", header: "Publication"
-    ) -> None:
+    ) -> bool:
         with Loaded("cx.matchrun") as matchrun:
             world = matchrun.World(
                 self._storage, self._log.filter, self._log.blocks, self._clock.uptime_s, self._engine
@@ -136,12 +142,7 @@ class Matching:
                 if self._began_at < 0:
                     self._began_at = self._progress.seeds
                 await asyncio.sleep_ms(0)
-            del world, run
-
-    async def _sort(self, publisher: str, stream: "BinaryIO", header: "Publication") -> None:
-        with Loaded("cx.sorting") as sorting:
-            for _ in sorting.sort_list(self._storage, publisher, stream, header, _MOST_KNOWN):
-                await asyncio.sleep_ms(0)
+            return run.is_new_set
 
     async def _resolve(self, publisher: str, others: "list[str]", header: "Publication") -> None:
         is_full = header.excludes_published_before is None

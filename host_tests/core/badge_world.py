@@ -1,7 +1,7 @@
 """A badge's log and files in RAM, and lists that it matches: what the tests of matching share."""
 
 import documents as d
-from cx import cms, der, extensions, known, matchrun, people, publication, resolving, sorting
+from cx import cms, der, extensions, known, matches, matchrun, people, publication, resolving, sorting
 from cx.bloom import Bloom
 from cx.contact import Contact
 from cx.generator import Generator
@@ -50,6 +50,7 @@ class World:
         self.engine = "first"
         self.total_ids = 0
         self.checkpoint_ids = 65536
+        self.most_known = 1000
 
     def meet(
         self, contact_id: bytes, start_s: int = 0, minutes: int = 20, db: int = 50, boot: int = 1
@@ -93,7 +94,7 @@ class World:
             before = self.progress.ids
             yield
         is_full = header.excludes_published_before is None
-        yield from sorting.sort_list(self.files, publisher, stream, header, 20000)
+        yield from sorting.add_fresh(self.files, publisher, run.is_new_set, self.most_known)
         yield from resolving.resolve(self.files, publisher, others, is_full, self.is_kept)
         known.forget_run(self.files, publisher)
 
@@ -102,6 +103,17 @@ class World:
 
     def people(self) -> list:
         return list(people.people(self.files, sorted(self.publishers), self, RETENTION_S))
+
+    def matches(self, publisher: str) -> list:
+        """Return (seed, place in the chain, record) of all that lies in a publisher's file, sorted."""
+        stream = self.files.open("matches/" + publisher, "rb")
+        return sorted(
+            [
+                (entry.seed, place, record)
+                for entry in matches.entries(stream)
+                for place, record in entry.sightings(stream)
+            ]
+        )
 
     def levels(self) -> list:
         return sorted([person.level for person in self.people()])

@@ -2,8 +2,9 @@
 
 from cx.bloom import Bloom
 from cx.contact import Contact
-from cx.generator import MAX_IDS
-from cx.matcher import Candidates, Search, doubtful
+from cx.generator import MAX_IDS, Generator
+from cx.matcher import Candidates, Search, owner_of
+from cx.ordering import doubtful
 from support import vector
 
 NO_USAGE = bytes(4)
@@ -18,19 +19,20 @@ def run(generator_type: int, seed: bytes, log: list, size: int = 1024, most: int
     contact_filter = Bloom(size)
     for one in log:
         contact_filter.add(one[:16])
-    candidates, confirmed = Candidates(), []
-    search = Search(generator_type, seed, NO_USAGE)
+    candidates, confirmed = Candidates(128), []
+    owner = owner_of(generator_type, 5, NO_USAGE, 7, seed)
+    search = Search(owner)
     while not search.is_done:
         assert search.work(contact_filter, candidates, most) or candidates.is_full
         if candidates.is_full or search.is_done:
             found = []
             for _ in candidates.settle([b"".join(log)], found):
-                confirmed += [(place, one[:16]) for owner, place, one in found if owner[5:] == seed]
+                confirmed += [(place, one[:16]) for whose, place, one in found if whose == owner]
                 found.clear()
             candidates.clear()
         saved = search.save()
         search.close()
-        search = Search(generator_type, seed, NO_USAGE, saved)
+        search = Search(owner, saved)
     return sorted(confirmed)
 
 
@@ -59,18 +61,21 @@ def test_one_bit_of_difference_is_no_match():
 def test_candidates_come_back_from_their_saved_form():
     contact_filter = Bloom(64)
     contact_filter.bits[:] = b"\xff" * 64  # everything is a candidate
-    candidates, again = Candidates(), Candidates()
+    candidates, again = Candidates(128), Candidates(128)
+    log = []
     for kind in (1, 2):
-        Search(kind, bytes(24 * kind), NO_USAGE).work(contact_filter, candidates, 20)
+        owner = owner_of(kind, 5, NO_USAGE, kind, bytes(24 * kind))
+        Search(owner).work(contact_filter, candidates, 20)
+        generator = Generator(kind, bytes(24 * kind))
+        log += [record(generator.next_id()) for _ in range(20)]
     saved = bytearray()
     candidates.save(saved)
     again.load(saved)
     second = bytearray()
     again.save(second)
     assert saved == second and again.count == 40
-    ids = [bytes(saved[4 + 16 * at : 20 + 16 * at]) for at in range(40)]
     found = []
-    for _ in again.settle([b"".join([record(one) for one in ids])], found):
+    for _ in again.settle([b"".join(log)], found):
         pass
     assert [(owner[0], place) for owner, place, _ in found] == [(k, at) for k in (1, 2) for at in range(20)]
 

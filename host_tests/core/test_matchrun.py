@@ -3,7 +3,7 @@
 import random
 
 from badge_world import DAY_S, TODAY, World, identifiers, listed
-from cx import known, sorting
+from cx import extensions, known, sorting
 from cx.levels import DEBUG_ALERT, DIAGNOSED, EXPIRED, NO_ALERT, SYMPTOMATIC
 from memory_files import MemoryFiles, PowerCut
 
@@ -53,9 +53,30 @@ def test_partial_lists_add_and_replace():
 def test_a_full_list_without_a_seed_withdraws_it():
     world = met(A).run("p", short((DIAGNOSED, 1, [A, B])))
     assert world.run("p", short((DIAGNOSED, 1, [B]))).levels() == []
-    world.run("p", short((DIAGNOSED, 1, [A, B])))
-    assert (world.progress.new_seeds, world.levels()) == (1, [DIAGNOSED])
+    world.run("p", short((DIAGNOSED, 1, [A, B])))  # back without another regeneration
+    assert (world.progress.new_seeds, world.levels()) == (0, [DIAGNOSED])
     assert world.run("p", listed()).levels() == []
+
+
+def test_old_seeds_are_forgotten_when_they_are_most():
+    old = [seed_of(i) for i in range(1100)]
+    world = met(A).run("p", short((DIAGNOSED, 1, [B])))
+    world.files.data["known/p"] = b"".join(
+        sorted([known.key_of(1, seed, extensions.encode_usage(USED)) for seed in old])
+    )
+    world.run("p", short((DIAGNOSED, 1, [B, C])))
+    assert len(world.files.data["known/p"]) == 2 * known.KEY_LEN
+    world.run("p", short((DIAGNOSED, 1, [A, B, C])))
+    assert (world.progress.new_seeds, world.levels()) == (1, [DIAGNOSED])
+
+
+def test_another_usage_is_matched_anew_and_replaces_the_match():
+    world = met(A).run("p", listed((DIAGNOSED, 1, [A]), usages=[[(TODAY, 8)]]))
+    assert world.levels() == [DIAGNOSED]
+    world.run("p", listed((DIAGNOSED, 1, [A]), usages=[[(TODAY, 2)]]))  # the one that was met is not of it
+    assert (world.progress.new_seeds, world.levels()) == (1, [])
+    world.run("p", listed((SYMPTOMATIC, 1, [A]), usages=[[(TODAY, 9)]], excludes=PARTIAL))
+    assert (world.progress.new_seeds, world.levels()) == (1, [SYMPTOMATIC])
 
 
 def test_two_publishers_one_person():
@@ -127,19 +148,21 @@ def population(generator: random.Random, pool: list) -> None:
     world = World(64 if generator.random() < 0.5 else 1024)
     has_matches = generator.random() < 0.5
     seeds = [generator.choice(pool) for _ in range(generator.randint(1, 6))]
-    expected = {}
     for _ in range(generator.randint(1, 40)):
         _, ids = generator.choice(pool)
         contact_id = (
             generator.choice(ids) if has_matches else bytes([generator.randint(0, 255) for _ in range(16)])
         )
         world.meet(contact_id, 3600 + 600 * len(world.records))
-        for listed_seed, listed_ids in seeds:
-            if contact_id in listed_ids[:8]:
-                expected.setdefault(listed_seed, set()).add(len(world.records))
     world.run("p", short((DIAGNOSED, 1, [seed for seed, _ in seeds])))
-    found = sorted([one.assessment.contacts for one in world.people()])
-    assert found == sorted([len(one) for one in expected.values()])
+    expected = {
+        (seed, ids.index(record[:16]), record)
+        for seed, ids in seeds
+        for record in world.records
+        if record[:16] in ids[:8]
+    }
+    assert world.matches("p") == sorted(expected)
+    assert sum([one.assessment.contacts for one in world.people()]) == len(expected)
 
 
 def populations(count: int, start: int = 0) -> None:
@@ -157,11 +180,11 @@ def test_random_populations():
 
 
 def test_killed_at_every_write():
-    seeds = [seed_of(i) for i in range(400)]
+    seeds = [seed_of(i) for i in range(150)]
     document = short((DIAGNOSED, 1, seeds), (SYMPTOMATIC, 1, [A]))
 
     def fresh() -> World:
-        world = met(seeds[0], seeds[150], seeds[399])
+        world = met(seeds[0], seeds[50], seeds[149])
         return world.run("p", short((NO_ALERT, 1, [seed_of(900)])))
 
     world = fresh()
@@ -199,7 +222,7 @@ def test_killed_at_random_slices_loses_little():
     world.meet(identifiers(1, B, 3)[2])
     random.seed(3)
     kills = runs = 0
-    while kills < 40:
+    while kills < 12:
         world.files = MemoryFiles()
         world.total_ids = kills_of_run = 0
         left = 1
@@ -219,26 +242,31 @@ def test_killed_at_random_slices_loses_little():
     assert runs
 
 
+def sorted_into(files: MemoryFiles, keys: list, most: int = 10000, is_new_set: bool = False) -> list:
+    """Add keys to the set of known seeds; return the keys of the new set."""
+    files.data["known/p.fresh"] = b"".join(keys)
+    for _ in sorting.add_fresh(files, "p", is_new_set, most):
+        pass
+    files.rename("known/p.next", "known/p")
+    assert sorted(files.data) == ["known/p", "known/p.fresh"]
+    data = files.data["known/p"]
+    return [data[at : at + known.KEY_LEN] for at in range(0, len(data), known.KEY_LEN)]
+
+
 def test_known_seeds_are_found_and_others_are_not():
     files = MemoryFiles()
-    keys = [known.key_of(1, seed_of(i), b"abcd") for i in range(3000)]
-    records = [(key, at % 6) for at, key in enumerate(keys[:2500])]
-    for _ in sorting.sort(files, "all", records + [(keys[7], 5)], ""):
-        pass
-    assert list(files.data) == ["all"] and len(files.data["all"]) == 2500 * known.RECORD_LEN
-    table = known.Sorted(files.open("all", "rb"))
+    keys = [known.key_of(1, bytes([i * 7 & 0xFF, i >> 4 & 0xFF, i & 15]) * 8, b"abcd") for i in range(3000)]
+    assert sorted_into(files, keys[:2500] + keys[:100]) == sorted(keys[:2500])
+    table = known.KnownSeeds(files.open("known/p", "rb"))
     for at, key in enumerate(keys):
-        assert table.level(key) == (-1 if at >= 2500 else 5 if at == 7 else at % 6)
-    for _ in sorting.sort(files, "more", [(keys[8], 1), (keys[2600], 2)], "all"):
-        pass
-    table = known.Sorted(files.open("more", "rb"))
-    assert (table.count, table.level(keys[8]), table.level(keys[2600]), table.level(keys[9])) == (
-        2501,
-        1,
-        2,
-        3,
-    )
+        assert (key in table) == (at < 2500)
+    for key in sorted(keys[:2500]):
+        assert key in table
+    assert sorted_into(files, sorted(keys[2400:2600])) == sorted(keys[:2600])
+    assert sorted_into(files, keys[2600:], most=2700) == sorted(keys[2600:])  # the old ones are forgotten
+    assert sorted_into(files, keys, most=50) == sorted(keys)[:50]
+    assert sorted_into(files, keys[:9], is_new_set=True) == sorted(keys[:9])
     for size in (0, 1, 2):
-        files.data["few"] = b"".join(sorted([key + b"\x01" for key in keys[:size]]))
-        table = known.Sorted(files.open("few", "rb"))
-        assert [table.level(key) for key in keys[:4]] == [1] * size + [-1] * (4 - size)
+        files.data["few"] = b"".join(sorted(keys[:size]))
+        table = known.KnownSeeds(files.open("few", "rb"))
+        assert [key in table for key in keys[:4]] == [at < size for at in range(4)]

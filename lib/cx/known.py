@@ -1,11 +1,13 @@
-"""The seeds that a list's matching has been through: a sorted file of short keys with their alert levels.
+"""What the steps of matching share: seeds' keys, the set of known ones, levels of those that were met.
 
-A seed's key is the first 12 bytes of SHA-256 of its type, its usage and its value. So two seeds are mixed
-up with a probability of 2^-96, and whoever wanted to hide a seed behind one of his own would need 2^96
-attempts, before it is even published. A seed whose usage changes is another key: it is matched again.
+A seed's key is its first 3 bytes, then the first 10 of SHA-256 of its type, its usage and its value. So two
+seeds are mixed up with a probability of 2^-104, and whoever wanted to hide another's seed behind one of his
+own would need 2^80 attempts, before that is even published. A seed whose usage changes is another key: it is
+matched again.
 
-A record is a key and a level, 13 bytes; records are in the order of their keys. As keys are evenly
-spread, a look-up finds its place by interpolation, in two or three short reads, without an index in RAM.
+The set of known seeds is a file of keys in ascending order. Seeds are evenly spread, so a look-up finds its
+place by interpolation, in two or three short reads, without an index in RAM; a list that is in the order of
+its seeds, as our publisher's is, goes through the file once, in order.
 """
 
 import hashlib
@@ -13,11 +15,9 @@ import hashlib
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import BinaryIO, Protocol
 
     from cx.compat import Buffer
-    from cx.notifications import Notifications
 
     class Files(Protocol):
         """A folder of files, which may be on flash."""
@@ -51,23 +51,29 @@ if TYPE_CHECKING:
 KNOWN = "known"
 MATCHES = "matches"
 GUIDANCE = "guidance"
+# Files of a run beside the known seeds: its place, contacts found, keys of new seeds, levels of seeds met
+# before, and the set of known seeds that it makes.
+PLACE = ".run"
+FOUND = ".found"
+FRESH = ".fresh"
+LEVELS = ".levels"
+NEXT = ".next"
 
-KEY_LEN = 12
-RECORD_LEN = 13
-FOUND_LEN = 80
-PASS_AT = 53  # in a found record: what stands before is type, usage and seed
-BATCH_SEEDS = 24
-_NO_USAGE = b"\0\0\0\0"
-_WINDOW = const(32)  # records read at once
+KEY_LEN = 13
+_PREFIX_LEN = const(3)
+_DIGEST_LEN = const(10)
+_WINDOW = const(32)  # keys read at once
 _KEYSPACE = const(0x1000000)  # the first three bytes of a key as a number
+_MET_LEN = const(18)  # of a seed that was met: start of the seed (12), type (1), usage (4), level (1)
+_START_LEN = const(12)
+_NOT_LISTED = const(255)
 
 
 def key_of(generator_type: int, seed: "Buffer", usage: bytes) -> bytes:
-    """Return a seed's key, 12 bytes. ``usage``: the 4 bytes of the publication, zeros when not known."""
-    digest = hashlib.sha256(bytes([generator_type]))
-    digest.update(usage)
+    """Return a seed's key, 13 bytes. ``usage``: the 4 bytes of the publication, zeros when not known."""
+    digest = hashlib.sha256(usage + bytes([generator_type]))
     digest.update(seed)
-    return digest.digest()[:KEY_LEN]
+    return bytes(seed[:_PREFIX_LEN]) + digest.digest()[:_DIGEST_LEN]
 
 
 class Progress:
@@ -81,76 +87,92 @@ class Progress:
         self.seeds = self.total = self.new_seeds = self.saves = self.ids = self.log_passes = 0
 
 
-class Sorted:
-    """Look-ups in a sorted file of records. RAM: about 0.5 KiB; ``close`` it."""
+class KnownSeeds:
+    """A set of known seeds in a file. RAM: about 0.7 KiB; ``close`` it."""
 
     def __init__(self, stream: "BinaryIO") -> None:
         self._stream = stream
-        self.count = stream.seek(0, 2) // RECORD_LEN
+        self.count = stream.seek(0, 2) // KEY_LEN
         self._at = -1
         self._window = b""
+        self._first = self._last = b""
 
     def close(self) -> None:
         """Close the file."""
         self._stream.close()
 
-    def level(self, key: bytes) -> int:
-        """Return the level recorded for ``key``, or -1 when the key is not there."""
+    def __contains__(self, key: bytes) -> bool:
+        if not self._first <= key <= self._last and not self._go(key):
+            return False
+        window = self._window
+        at = window.find(key)
+        while at % KEY_LEN and at >= 0:  # found, but across two keys
+            at = window.find(key, at + 1)
+        return at >= 0
+
+    def _go(self, key: bytes) -> bool:
+        """Bring the window that a key is in if it is anywhere; False if it is between two windows."""
         low, high = 0, self.count
         least, most = 0, _KEYSPACE
         wanted = _number(key)
         while low < high:
-            guess = low + (wanted - least) * (high - low) // max(most - least, 1) - _WINDOW // 2
-            guess = max(low, min(guess, high - _WINDOW))
-            window = self._read(guess)
-            last = len(window) - RECORD_LEN
-            if key < window[:KEY_LEN]:
-                high, most = guess, _number(window)
-            elif key > window[last : last + KEY_LEN]:
-                low, least = guess + len(window) // RECORD_LEN, _number(window[last:])
+            guess = low + (wanted - least) * (high - low) // max(most - least, 1) - _WINDOW // 8
+            self._read(max(low, min(guess, high - _WINDOW)))
+            if key < self._first:
+                high, most = self._at, _number(self._first)
+            elif key > self._last:
+                low, least = self._at + len(self._window) // KEY_LEN, _number(self._last)
             else:
-                return _find(window, key)
-        return -1
+                return True
+        return False
 
-    def _read(self, at: int) -> bytes:
-        if at != self._at:
-            self._stream.seek(at * RECORD_LEN)
-            self._window = self._stream.read(_WINDOW * RECORD_LEN)
-            self._at = at
-        return self._window
+    def _read(self, at: int) -> None:
+        self._stream.seek(at * KEY_LEN)
+        self._window = window = self._stream.read(_WINDOW * KEY_LEN)
+        self._at = at
+        self._first = window[:KEY_LEN]
+        self._last = window[len(window) - KEY_LEN :]
 
 
 def _number(key: bytes) -> int:
     return key[0] << 16 | key[1] << 8 | key[2]
 
 
-def _find(window: bytes, key: bytes) -> int:
-    at = window.find(key)
-    while at >= 0:
-        if at % RECORD_LEN == 0:
-            return window[at + KEY_LEN]
-        at = window.find(key, at + 1)
-    return -1
+class Levels:
+    """What a list says of the seeds that the owner met before, by whichever publisher. 18 bytes for each."""
 
+    def __init__(self, saved: "Buffer" = b"") -> None:
+        self.data = bytearray(saved)
+        self._mask = bytearray(256)  # which first bytes there are, so that most seeds need one look
+        for at in range(0, len(self.data), _MET_LEN):
+            self._mask[self.data[at]] = 1
 
-def found_record(owner: bytes, number: int, position: int, record: bytes) -> bytes:
-    """Return what a run keeps of a contact that it found, 80 bytes until the list is done.
+    def add(self, generator_type: int, seed: bytes) -> None:
+        """Note that a seed was met, and is not listed so far; again is harmless."""
+        if self._find(generator_type, seed) < 0:
+            self.data.extend(seed[:_START_LEN] + bytes([generator_type, 0, 0, 0, 0, _NOT_LISTED]))
+            self._mask[seed[0]] = 1
 
-    ``owner``: type (1 byte), usage (4) and seed (24 or 48, filled up to 48 with zeros) joined; ``number``:
-    the pass, 1 to 255 (1 byte); ``position``: its place in the chain (2); ``record`` (24).
-    """
-    return owner + bytes(PASS_AT - len(owner)) + bytes([number]) + position.to_bytes(2, "big") + record
+    def note(self, generator_type: int, seed: bytes, usage: bytes, level: int) -> None:
+        """Take what the list says of a seed, if it is one that was met; what comes last counts."""
+        if self._mask[seed[0]]:
+            at = self._find(generator_type, seed)
+            if at >= 0:
+                self.data[at + _START_LEN + 1 : at + _MET_LEN] = usage + bytes([level])
 
+    def of(self, generator_type: int, seed: bytes) -> "tuple[bytes, int]":
+        """Return the usage and the level that the list gives; the level is -1 when it does not name it."""
+        at = self._find(generator_type, seed)
+        if at < 0 or self.data[at + _MET_LEN - 1] == _NOT_LISTED:
+            return b"", -1
+        return bytes(self.data[at + _START_LEN + 1 : at + _MET_LEN - 1]), self.data[at + _MET_LEN - 1]
 
-def take_seeds(listed: "Notifications") -> "Iterator[tuple[bytes, int, int, bytes, bytes]]":
-    """Yield (key, level, type, seed, usage) for at most 24 further seeds of a list."""
-    left = BATCH_SEEDS
-    for level, kind, seed in listed:
-        usage = listed.usage or _NO_USAGE
-        yield key_of(kind, seed, usage), level, kind, seed, usage
-        left -= 1
-        if not left:
-            return
+    def _find(self, generator_type: int, seed: bytes) -> int:
+        wanted = seed[:_START_LEN] + bytes([generator_type])
+        at = self.data.find(wanted)
+        while at % _MET_LEN and at >= 0:
+            at = self.data.find(wanted, at + 1)
+        return at
 
 
 def forget(files: "Files", publisher: str) -> None:
@@ -161,5 +183,5 @@ def forget(files: "Files", publisher: str) -> None:
 
 def forget_run(files: "Files", publisher: str) -> None:
     """Remove the files of a run, when its list is gone as well."""
-    for ending in (".found", ".run"):
+    for ending in (PLACE, FOUND, FRESH, LEVELS, NEXT, NEXT + ".a", NEXT + ".b"):
         files.remove(KNOWN + "/" + publisher + ending)

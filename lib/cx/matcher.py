@@ -1,12 +1,14 @@
 """From published seeds to the contacts that they explain, in bounded RAM and in slices.
 
 ``Search`` regenerates one seed's identifiers and asks the filter about each; what the filter may hold goes
-into ``Candidates``, which compares many with the log at once, all 128 bits. ``doubtful`` tells which of the
-contacts found contradict the order of the chain.
+into ``Candidates``, which compares many with the log in one pass. Of each candidate it keeps 32 bits; when
+they are in the log, the seed's identifier is made again and compared with all its bits.
 """
 
+import struct
+
 from cx import extensions
-from cx.compat import TYPE_CHECKING, array, const
+from cx.compat import TYPE_CHECKING, const
 from cx.contact import RECORD_LEN
 from cx.generator import MAX_IDS, Generator, seed_len
 
@@ -16,32 +18,40 @@ if TYPE_CHECKING:
     from cx.bloom import Bloom
     from cx.compat import Buffer
 
+    Found = tuple[bytes, int, bytes]  # owner, place in the chain, record
+
 # Identifiers for each slice: about 50 ms on an ESP32 with a fast engine.
 SLICE_IDS = 512
-USAGE_BYTES = extensions.USAGE_BYTES
 _ID_LEN = const(16)
-_HEAD_LEN = const(5)  # of a seed among the candidates: type and usage
-_SEED_SHARE = const(16)  # bytes of seeds for each candidate
-_MASK_BYTES = const(512)
-_NONE = const(0xFFFF)
-# A badge never goes back in a chain; starts are rounded to 4 s, and one scan hears all at one moment.
-_TOLERANCE_S = const(60)
+_OWNER_LEN = const(8)  # what stands before the seed of an owner
+_PRINT_LEN = const(4)
+_PLACE = ">HH"  # where the owner is among the owners, place in its chain
+_PLACE_LEN = const(4)
+_OWNERS_SHARE = const(16)  # bytes of owners for each candidate
+_MASK_BYTES = const(2048)
+_ZEROS = bytes(256)
+
+
+def owner_of(kind: int, level: int, usage: bytes, number: int, seed: bytes) -> bytes:
+    """Return a seed and what is said of it, joined: type (1), level (1), usage (4), number (2), seed.
+
+    ``number``: of the regeneration, so that a seed that a list names twice is not counted twice.
+    """
+    return bytes([kind, level]) + usage + number.to_bytes(2, "big") + seed
 
 
 class Search:
-    """The regeneration of one seed.
+    """The regeneration of one seed, the end of ``owner``.
 
-    ``usage``: the 4 bytes of the publication; only the used identifiers are regenerated. ``saved``: what
-    ``save`` returned, to go on there. Raises NotSupportedError for an unknown type.
+    Only the used identifiers are regenerated, if that is known. ``saved``: what ``save`` returned, to go on
+    there. Raises NotSupportedError for an unknown type.
     """
 
-    def __init__(self, generator_type: int, seed: bytes, usage: bytes, saved: "Buffer" = b"") -> None:
-        self.generator_type = generator_type
-        self.seed = seed
-        self.usage = usage
-        used = extensions.decode_usage(usage)
+    def __init__(self, owner: bytes, saved: "Buffer" = b"") -> None:
+        self.owner = owner
+        used = extensions.decode_usage(owner[2:6])
         self._end = used[1] if used else MAX_IDS
-        self._generator = Generator.resume(saved) if len(saved) else Generator(generator_type, seed)
+        self._generator = Generator.resume(saved) if len(saved) else _generator(owner)
 
     @property
     def is_done(self) -> bool:
@@ -56,7 +66,7 @@ class Search:
         while generator.position < stop and not candidates.is_full:
             found = generator.find(contact_filter, stop - generator.position)
             if found is not None:
-                candidates.add(self, found, generator.position - 1)
+                candidates.add(self.owner, found, generator.position - 1)
         return generator.position - start
 
     def save(self) -> bytearray:
@@ -68,146 +78,109 @@ class Search:
         self._generator.wipe()
 
 
+def _generator(owner: bytes) -> Generator:
+    return Generator(owner[0], owner[_OWNER_LEN:])
+
+
 class Candidates:
     """Identifiers that may be in the log, whose they are and their places in the chain.
 
-    ``capacity``: how many at the most, 22 bytes each, and the seeds that they are of; 1.5 KiB beside that.
+    ``capacity``: how many at the most. RAM: 2 KiB, and 8 bytes for each and up to 16 for its owner.
     """
 
-    def __init__(self, capacity: int = 128) -> None:
-        self.count = 0
+    def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._ids = bytearray(capacity * _ID_LEN)
-        self._owners = array("H", bytes(2 * capacity))  # where the seed is in ``_seeds``
-        self._positions = array("H", bytes(2 * capacity))
-        self._next = array("H", bytes(2 * capacity))
-        self._heads = array("H", bytes(2 * 256))
-        self._seeds = bytearray()
-        self._last = -1
+        self._prints = bytearray(capacity * _PRINT_LEN)
+        self._places = bytearray(capacity * _PLACE_LEN)
+        self._owners = bytearray()
         self._mask = bytearray(_MASK_BYTES)
+        self.count = 0
+        self._last = -1  # where the owner added last is
         self.clear()
 
     @property
     def is_full(self) -> bool:
         """Tell whether ``settle`` must come before more can be added."""
-        return self.count >= self._capacity or len(self._seeds) >= self._capacity * _SEED_SHARE
+        return self.count >= self._capacity or len(self._owners) >= self._capacity * _OWNERS_SHARE
 
     def clear(self) -> None:
         """Forget all."""
         self.count = 0
-        self._seeds = bytearray()
+        self._owners = bytearray()
         self._last = -1
-        for at in range(256):
-            self._heads[at] = _NONE
-        for at in range(_MASK_BYTES):
-            self._mask[at] = 0
+        for at in range(0, _MASK_BYTES, len(_ZEROS)):
+            self._mask[at : at + len(_ZEROS)] = _ZEROS
 
-    def add(self, search: Search, contact_id: bytes, position: int) -> None:
-        """Note that identifier ``position`` of a seed may be in the log. Again is harmless."""
-        head = bytes([search.generator_type]) + search.usage
-        owned = head + search.seed
-        for at in self._same(contact_id):
-            if self._owner(self._owners[at]) == owned:
-                return
-        if self._last < 0 or self._seeds[self._last :] != owned:
-            self._last = len(self._seeds)
-            self._seeds.extend(owned)
-        self._put(contact_id, self._last, position)
+    def add(self, owner: bytes, contact_id: bytes, position: int) -> None:
+        """Note that identifier ``position`` of a seed may be in the log."""
+        if self._last < 0 or self._owners[self._last :] != owner:
+            self._last = len(self._owners)
+            self._owners.extend(owner)
+        self._put(contact_id[:_PRINT_LEN], self._last, position)
 
-    def _put(self, contact_id: "Buffer", owner: int, position: int) -> None:
-        at = self.count
-        self._ids[at * _ID_LEN : (at + 1) * _ID_LEN] = contact_id
-        self._owners[at] = owner
-        self._positions[at] = position
-        head = contact_id[4]
-        self._next[at] = self._heads[head]
-        self._heads[head] = at
-        self._mask[contact_id[0] | (contact_id[1] & 1) << 8] |= 1 << (contact_id[2] & 7)
+    def _put(self, fingerprint: "Buffer", owner_at: int, position: int) -> None:
+        at = self.count * _PRINT_LEN
+        self._prints[at : at + _PRINT_LEN] = fingerprint
+        struct.pack_into(_PLACE, self._places, self.count * _PLACE_LEN, owner_at, position)
+        self._mask[fingerprint[0] | (fingerprint[1] & 7) << 8] |= 1 << (fingerprint[2] & 7)
         self.count += 1
 
-    def settle(self, log: "Iterable[Buffer]", out: "list[tuple[bytes, int, bytes]]") -> "Iterator[None]":
+    def settle(self, log: "Iterable[Buffer]", out: "list[Found]") -> "Iterator[None]":
         """Compare all candidates with the log in one pass; append to ``out`` who was met.
 
-        ``log`` gives blocks of whole contact records. ``out`` takes (type, usage and seed joined; place in
-        the chain; record); the caller empties it at each of the yields, which come after each block with
-        hits and else now and then. The candidates stay: ``clear`` them.
+        ``log`` gives blocks of whole contact records. ``out`` takes (owner, place in the chain, record); the
+        caller empties it at each of the yields. The candidates stay: ``clear`` them.
         """
         mask = self._mask
         for number, block in enumerate(log):
             for at in range(0, len(block), RECORD_LEN):
-                if mask[block[at] | (block[at + 1] & 1) << 8] >> (block[at + 2] & 7) & 1:
-                    self._compare(bytes(block[at : at + RECORD_LEN]), out)
-            if out or number % 16 == 15:
+                if mask[block[at] | (block[at + 1] & 7) << 8] >> (block[at + 2] & 7) & 1:
+                    yield from self._compare(bytes(block[at : at + RECORD_LEN]), out)
+            if number % 16 == 15:
                 yield
-        yield
 
-    def _compare(self, record: bytes, out: "list[tuple[bytes, int, bytes]]") -> None:
-        for at in self._same(record[:_ID_LEN]):
-            out.append((self._owner(self._owners[at]), self._positions[at], record))
-
-    def _same(self, contact_id: bytes) -> "Iterator[int]":
-        """Yield the places of the candidates with this identifier, all its bits compared."""
-        at = self._heads[contact_id[4]]
-        while at != _NONE:
-            if self._ids[at * _ID_LEN : (at + 1) * _ID_LEN] == contact_id:
-                yield at
-            at = self._next[at]
+    def _compare(self, record: bytes, out: "list[Found]") -> "Iterator[None]":
+        """Append a record for each candidate that is its identifier."""
+        fingerprint = record[:_PRINT_LEN]
+        at = self._prints.find(fingerprint)
+        while 0 <= at < self.count * _PRINT_LEN:
+            if at % _PRINT_LEN == 0:
+                owner_at, position = struct.unpack_from(_PLACE, self._places, at)
+                owner = self._owner(owner_at)
+                made = bytearray(_ID_LEN)
+                yield from _make(owner, position, made)
+                if made == record[:_ID_LEN]:
+                    out.append((owner, position, record))
+                    yield
+            at = self._prints.find(fingerprint, at + 1)
 
     def _owner(self, at: int) -> bytes:
-        return bytes(self._seeds[at : at + _HEAD_LEN + seed_len(self._seeds[at])])
+        return bytes(self._owners[at : at + _OWNER_LEN + seed_len(self._owners[at])])
 
     def save(self, into: bytearray) -> None:
-        """Append everything to ``into``: counts, identifiers, owners, places, seeds."""
+        """Append everything to ``into``: number, fingerprints, places, owners."""
         into.extend(self.count.to_bytes(2, "big"))
-        into.extend(len(self._seeds).to_bytes(2, "big"))
-        into.extend(memoryview(self._ids)[: self.count * _ID_LEN])
-        for at in range(self.count):
-            into.extend(self._owners[at].to_bytes(2, "big"))
-            into.extend(self._positions[at].to_bytes(2, "big"))
-        into.extend(self._seeds)
+        into.extend(memoryview(self._prints)[: self.count * _PRINT_LEN])
+        into.extend(memoryview(self._places)[: self.count * _PLACE_LEN])
+        into.extend(self._owners)
 
     def load(self, saved: "Buffer") -> None:
         """Take back what ``save`` wrote."""
         self.clear()
-        count, size = saved[0] << 8 | saved[1], saved[2] << 8 | saved[3]
-        places = 4 + count * _ID_LEN
-        seeds = places + 4 * count
+        count = saved[0] << 8 | saved[1]
+        places = 2 + count * _PRINT_LEN
         for number in range(count):
-            at = places + 4 * number
-            contact_id = saved[4 + number * _ID_LEN : 4 + (number + 1) * _ID_LEN]
-            self._put(contact_id, saved[at] << 8 | saved[at + 1], saved[at + 2] << 8 | saved[at + 3])
-        self._seeds.extend(saved[seeds : seeds + size])
+            owner_at, position = struct.unpack_from(_PLACE, saved, places + number * _PLACE_LEN)
+            at = 2 + number * _PRINT_LEN
+            self._put(saved[at : at + _PRINT_LEN], owner_at, position)
+        self._owners.extend(saved[places + count * _PLACE_LEN :])
 
 
-def doubtful(sightings: "list[tuple[int, int, int, int]]") -> "set[int]":
-    """Return the indices of the sightings of one seed that contradict the order of its chain.
-
-    ``sightings``: (place in the chain, boot, start in seconds since that boot, seconds it lasted). Places may
-    only grow with time; times of different boots are not compared, as the clocks behind them may differ.
-    Of what contradicts each other, the part that lasted longest is taken as consistent: an extra sighting
-    cannot turn a longer encounter into a doubtful one. Time and RAM grow with n squared and n.
-    """
-    found = set()
-    for boot in {one[1] for one in sightings}:
-        order = sorted([(one[0], one[2], one[3], at) for at, one in enumerate(sightings) if one[1] == boot])
-        if any(order[at + 1][1] + _TOLERANCE_S < order[at][1] for at in range(len(order) - 1)):
-            found.update({one[3] for one in order} - _longest(order))
-    return found
-
-
-def _longest(order: "list[tuple[int, int, int, int]]") -> "set[int]":
-    """Return the indices of the part whose times never go back and that lasts longest in all."""
-    lasts, befores = [], []
-    for at, (_, start, lasting, _) in enumerate(order):
-        best, before = 0, -1
-        for earlier in range(at):
-            if order[earlier][1] <= start + _TOLERANCE_S and lasts[earlier] > best:
-                best, before = lasts[earlier], earlier
-        lasts.append(best + max(lasting, 1))
-        befores.append(before)
-    at = lasts.index(max(lasts))
-    chosen = set()
-    while at >= 0:
-        chosen.add(order[at][3])
-        at = befores[at]
-    return chosen
+def _make(owner: bytes, position: int, into: bytearray) -> "Iterator[None]":
+    """Make a seed's identifier ``position`` again, in slices."""
+    generator = _generator(owner)
+    while generator.position < position:
+        generator.skip(min(SLICE_IDS // 4, position - generator.position))  # slower than a search
+        yield
+    generator.next_into(into)
+    generator.wipe()

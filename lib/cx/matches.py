@@ -1,4 +1,4 @@
-"""Whom the owner met, as it lies on flash: for each publisher one file of entries, sorted by the seeds' keys.
+"""Whom the owner met, as it lies on flash: for each publisher a file of entries, by type, usage and seed.
 
 An entry is a published seed with the contacts that it explains. Layout: generator type (1 byte), alert level
 (1), usage (4), number of contacts (2, big-endian), seed (24 or 48), and for each contact its place in the
@@ -9,7 +9,6 @@ import struct
 
 from cx.compat import TYPE_CHECKING, const
 from cx.generator import seed_len
-from cx.known import key_of
 from cx.levels import EXPIRED
 
 if TYPE_CHECKING:
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
 _HEAD = ">BB4sH"
 _HEAD_LEN = const(8)
 _SIGHTING_LEN = const(26)
+# What a run keeps of a contact until the list is done: the seed's owner (``cx.matcher``), filled up with
+# zeros to 56 bytes, the place in the chain (2) and the record (24).
+FOUND_LEN = const(82)
+FOUND_PLACE = const(56)
 
 
 class Entry:
@@ -33,7 +36,7 @@ class Entry:
         self.seed = seed
         self.count = count
         self.start = start  # where its contacts are in the file
-        self.key = key_of(kind, seed, usage)
+        self.key = bytes([kind]) + usage + seed
 
     def sightings(self, stream: "BinaryIO") -> "Iterator[Sighting]":
         """Yield (place in the chain, 24-byte record) for each contact; ``stream`` is the entry's file."""
@@ -44,7 +47,7 @@ class Entry:
 
 
 def entries(stream: "BinaryIO") -> "Iterator[Entry]":
-    """Yield the entries of a file, in the order of their keys; the stream may be moved in between."""
+    """Yield the entries of a file, in their order; the stream may be moved in between."""
     at = 0
     while True:
         stream.seek(at)
@@ -66,3 +69,8 @@ def head(entry: Entry, level: int, count: int) -> bytes:
 def seriousness(level: int) -> int:
     """Return the rank of a level. The numbers rise with it, but that "expired" is less than "no-alert"."""
     return -1 if level == EXPIRED else level
+
+
+def found_record(owner: bytes, position: int, record: bytes) -> bytes:
+    """Return what a run keeps of a contact that it found, 82 bytes."""
+    return owner + bytes(FOUND_PLACE - len(owner)) + position.to_bytes(2, "big") + record

@@ -5,9 +5,10 @@ or later, all of it can be done again and gives the same.
 """
 
 from cx import known, matches
-from cx.compat import TYPE_CHECKING, const
+from cx.compat import TYPE_CHECKING, array, const
 from cx.contact import RECORD_LEN, decode
-from cx.generator import MAX_IDS, seed_len
+from cx.generator import seed_len
+from cx.levels import EXPIRED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from cx.known import Files
 
 _MOST_SIGHTINGS = const(0xFFFF)
+_KIND_AT = const(0)
+_LEVEL_AT = const(1)
+_SEED_AT = const(8)
 
 
 def resolve(
@@ -23,80 +27,69 @@ def resolve(
 ) -> "Iterator[None]":
     """Make a publisher's matches anew, and let them and the known seeds take effect. Yields now and then.
 
-    ``others``: the IDs of the other publishers. ``is_kept(boot, second)``: whether a contact of that moment
-    is within the retention time.
+    ``others``: the IDs of the other publishers. ``is_full``: a seed that the list does not name has expired.
+    ``is_kept(boot, second)``: whether a contact of that moment is within the retention time.
     """
     run = known.KNOWN + "/" + publisher
-    name = known.MATCHES + "/" + publisher
-    levels = known.Sorted(files.open(run + ".next", "rb"))
-    try:
-        resolver = Resolver(levels, is_full, is_kept)
-        same = [known.MATCHES + "/" + one for one in others]
-        yield from resolver.write(files, run + ".matches", run + ".found", name, same)
-    finally:
-        levels.close()
-    files.rename(run + ".matches", name)
-    files.rename(run + ".next", run)
+    own = known.MATCHES + "/" + publisher
+    resolver = _Resolver(known.Levels(files.load(run + known.LEVELS) or b""), is_full, is_kept)
+    sources = [run + known.FOUND, own] + [known.MATCHES + "/" + one for one in others]
+    yield from resolver.write(files, sources, own + ".new")
+    files.rename(own + ".new", own)
+    if files.exists(run + known.NEXT):
+        files.rename(run + known.NEXT, run)
 
 
 class _Found:
-    """What a run has found, seed by seed in the order of their keys; one pass over the file for each."""
+    """What a run has found, seed by seed in order. RAM: 2 bytes for each contact, 53 for each seed."""
 
     def __init__(self, stream: "BinaryIO") -> None:
         self._stream = stream
-        self._owner = b""
+        owners: "list[bytes]" = []
+        self._which = array("H")  # whose each contact is
+        while True:
+            owner = stream.read(matches.FOUND_LEN)[: matches.FOUND_PLACE]
+            if len(owner) < matches.FOUND_PLACE or len(self._which) == _MOST_SIGHTINGS:
+                break
+            if owner not in owners:
+                owners.append(owner)
+            self._which.append(owners.index(owner))
+        self._owners = owners
+        self._current = 0
 
     def entries(self) -> "Iterator[matches.Entry]":
-        """Yield each seed that was found, as an entry without a level."""
-        last = b""
-        while True:
-            least, self._owner = b"", b""
-            for owner, _, _, _ in self._records():
-                key = _key(owner)
-                if key > last and (not least or key < least):
-                    least, self._owner = key, owner
-            if not least:
-                return
-            last = least
-            owner = self._owner
-            count = sum([1 for _ in self.sightings()])
-            yield matches.Entry(owner[0], 0, owner[1:5], _seed(owner), min(count, _MOST_SIGHTINGS), 0)
+        """Yield each seed that was found as an entry; of one that the list names twice, the last."""
+        latest: "dict[bytes, int]" = {}
+        for at, owner in enumerate(self._owners):
+            latest[_identity(owner)] = at
+        for identity in sorted(latest):
+            self._current = latest[identity]
+            owner = self._owners[self._current]
+            seed = identity[5:]
+            yield matches.Entry(owner[_KIND_AT], owner[_LEVEL_AT], owner[2:6], seed, 0, 0)
 
     def sightings(self) -> "Iterator[matches.Sighting]":
-        """Yield the contacts of the current seed, each once even when the list named the seed twice."""
-        passes = bytearray(MAX_IDS)
-        for owner, number, position, record in self._records():
-            if owner == self._owner:
-                passes[position] = passes[position] or number
-                if passes[position] == number:
-                    yield position, record
-
-    def _records(self) -> "Iterator[tuple[bytes, int, int, bytes]]":
-        self._stream.seek(0)
-        while True:
-            data = self._stream.read(known.FOUND_LEN)
-            if len(data) < known.FOUND_LEN:
-                return
-            place = data[known.PASS_AT + 1] << 8 | data[known.PASS_AT + 2]
-            yield data[: known.PASS_AT], data[known.PASS_AT], place, data[known.FOUND_LEN - RECORD_LEN :]
+        """Yield the contacts of the current seed."""
+        for at, which in enumerate(self._which):
+            if which == self._current:
+                self._stream.seek(at * matches.FOUND_LEN + matches.FOUND_PLACE)
+                data = self._stream.read(2 + RECORD_LEN)
+                yield data[0] << 8 | data[1], data[2:]
 
 
-def _seed(owner: bytes) -> bytes:
-    return owner[5 : 5 + seed_len(owner[0])]
-
-
-def _key(owner: bytes) -> bytes:
-    return known.key_of(owner[0], _seed(owner), owner[1:5])
+def _identity(owner: bytes) -> bytes:
+    """Return type, usage and seed, which entries are ordered by."""
+    return owner[:1] + owner[2:6] + owner[_SEED_AT : _SEED_AT + seed_len(owner[_KIND_AT])]
 
 
 class _Source:
     """A sorted source of entries with the current one at hand; None at the end."""
 
-    def __init__(self, stream: "BinaryIO", is_found: bool = False, is_own: bool = False) -> None:
+    def __init__(self, stream: "BinaryIO", is_found: bool, is_own: bool) -> None:
         self.stream = stream
-        self._found = _Found(stream) if is_found else None
+        self.found = _Found(stream) if is_found else None
         self.is_own = is_own
-        self._entries = self._found.entries() if self._found else matches.entries(stream)
+        self._entries = self.found.entries() if self.found else matches.entries(stream)
         self.entry: "matches.Entry | None" = None
         self.advance()
 
@@ -109,36 +102,28 @@ class _Source:
 
     def sightings(self) -> "Iterator[matches.Sighting]":
         """Yield the contacts of the current entry."""
-        if self._found:
-            return self._found.sightings()
+        if self.found:
+            return self.found.sightings()
         assert self.entry is not None  # noqa: S101  only asked for while there is one
         return self.entry.sightings(self.stream)
 
 
-class Resolver:
-    """Makes a publisher's new file of entries when a list was matched to its end.
+class _Resolver:
+    """Joins what was found, the publisher's own matches, and those of others that its list names as well."""
 
-    ``known``: the new known seeds with their levels. ``is_full``: a seed that the list does not name is
-    withdrawn. ``is_kept(boot, second)`` tells whether a contact is still within the retention time.
-    """
-
-    def __init__(self, known: "known.Sorted", is_full: bool, is_kept: "Callable[[int, int], bool]") -> None:
-        self._known = known
+    def __init__(self, levels: known.Levels, is_full: bool, is_kept: "Callable[[int, int], bool]") -> None:
+        self._levels = levels
         self._is_full = is_full
         self._is_kept = is_kept
 
-    def write(self, files: "Files", name: str, found: str, own: str, others: "list[str]") -> "Iterator[None]":
-        """Write file ``name``: what was ``found``, what ``own`` has, and the same seeds of ``others``.
-
-        All are names of files. ``others`` are other publishers' files: a seed that they know is not matched
-        again. Yields between two entries.
-        """
+    def write(self, files: "Files", names: "list[str]", target: str) -> "Iterator[None]":
+        """Write the file ``target``. ``names``: of what was found, of the own matches, of those of others."""
         sources = []
-        out = files.open(name, "wb")
+        out = files.open(target, "wb")
         try:
-            for at, one in enumerate([found, own] + others):
-                if files.exists(one):
-                    sources.append(_Source(files.open(one, "rb"), at == 0, at == 1))
+            for at, name in enumerate(names):
+                if files.exists(name):
+                    sources.append(_Source(files.open(name, "rb"), at == 0, at == 1))
             yield from self._join(sources, out)
         finally:
             out.close()
@@ -153,25 +138,32 @@ class Resolver:
             key = min(keys)
             # The first goes before the others: what was found just now, then the publisher's own.
             same = [source for source in sources if source.entry and source.entry.key == key]
-            level = self._level(key, same)
-            if level >= 0:
-                self._copy(same[0], level, out)
+            for source in same:
+                level = self._level(source)
+                if level >= 0:
+                    self._copy(source, level, out)
+                    break
             for source in same:
                 source.advance()
             yield
 
-    def _level(self, key: bytes, same: "list[_Source]") -> int:
-        """Return the level for the entry, -1 when it goes: withdrawn, or another publisher's alone."""
-        level = self._known.level(key)
-        if level < 0 and not self._is_full:
-            for source in same:
-                if source.is_own and source.entry:
-                    return source.entry.level
-        return level
+    def _level(self, source: _Source) -> int:
+        """Return the level that an entry has now, -1 when it is not one of this publisher's."""
+        entry = source.entry
+        assert entry is not None  # noqa: S101  the caller has looked
+        if source.found:
+            return entry.level
+        usage, level = self._levels.of(entry.generator_type, entry.seed)
+        if level >= 0:
+            return level if usage == entry.usage else -1  # with another usage it was found anew
+        if not source.is_own:
+            return -1
+        # One that has expired stays until its contacts are old: the list may name it again.
+        return EXPIRED if self._is_full else entry.level
 
     def _copy(self, source: _Source, level: int, out: "BinaryIO") -> None:
         entry = source.entry
-        assert entry is not None  # noqa: S101  the caller has chosen it
+        assert entry is not None  # noqa: S101  the caller has looked
         count = min(sum([1 for _ in self._kept(source)]), _MOST_SIGHTINGS)
         if not count:
             return

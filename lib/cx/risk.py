@@ -12,7 +12,7 @@ from cx.compat import TYPE_CHECKING, const
 from cx.contact import decode
 from cx.extensions import days_of, decode_usage
 from cx.levels import is_alarming
-from cx.matcher import doubtful
+from cx.ordering import doubtful
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
