@@ -51,23 +51,24 @@ def build(board: Board, root: Path = ROOT, out: Path | None = None) -> Path:
 def build_files(sources: dict[str, Path], march: str, out: Path) -> Path:
     """Bring ``out`` up to date with ``sources`` ({relative path: source file}); return ``out``."""
     out.mkdir(parents=True, exist_ok=True)
-    before = _read_state(out)
-    state: dict[str, str] = {}
-    for name, source in sources.items():
-        content = source.read_bytes()
-        state[name] = hashlib.sha256(f"{_compiler()} {march} {name}\0".encode() + content).hexdigest()
-        target = out / name
-        if before.get(name) == state[name] and target.exists():
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if name.endswith(".mpy"):
-            _compile(source, name, march, target)
-        else:
-            _replace(target, content)
+    state = {name: digest for name, digest in _read_state(out).items() if name in sources}
+    try:
+        for name, source in sources.items():
+            content = source.read_bytes()
+            digest = hashlib.sha256(f"{_compiler()} {march} {name}\0".encode() + content).hexdigest()
+            target = out / name
+            if state.pop(name, None) != digest or not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if name.endswith(".mpy"):
+                    _compile(source, name, march, target)
+                else:
+                    _replace(target, content)
+            state[name] = digest
+    finally:  # also after an error: what was compiled so far is not what the state of before says
+        _replace(out / _STATE, json.dumps(state, indent=1).encode())
     for path in list(built_files(out)):
         if path not in state:
             (out / path).unlink()
-    _replace(out / _STATE, json.dumps(state, indent=1).encode())
     return out
 
 
