@@ -31,7 +31,7 @@ from cxhost.publisher import Publisher
 from cxhost.publisher.database import Code, Seed, connect
 from cxhost.reports import ECDSA_WITH_SHA256
 
-_NAME, _URL = "Benchmark", "https://health.example/cx.json"
+NAME, URL = "Benchmark", "https://health.example/cx.json"
 _CHUNK = 20_000
 _THREADS = 4
 
@@ -58,7 +58,7 @@ def make_report(code: str, seeds: int) -> bytes:
     content = asn1.sequence(
         asn1.core.Integer(1).dump(),
         asn1.sequence(*descriptors),
-        asn1.core.UTF8String(_NAME).dump(),
+        asn1.core.UTF8String(NAME).dump(),
         asn1.core.UTF8String(code).dump(),
     )
     message = asn1.sequence(content, ECDSA_WITH_SHA256)
@@ -159,7 +159,7 @@ def main() -> int:
     clock = Clock()
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        made = Publisher.create(Path(folder) / "publisher", _NAME, _URL, clock, database=chosen.database)
+        made = Publisher.create(Path(folder) / "publisher", NAME, URL, clock, database=chosen.database)
         with made as publisher:
             if chosen.reports:
                 figures["reports"] = bench_reports(publisher, chosen.reports, chosen.seeds_each)

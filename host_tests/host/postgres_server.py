@@ -13,19 +13,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 _START_S = 60
 
 
+class NoPostgresError(Exception):
+    """There is no PostgreSQL on this computer."""
+
+
 def _program(name: str) -> str:
-    """Return the path of one of PostgreSQL's programs; skip the test, and say so, where there is none."""
+    """Return the path of one of PostgreSQL's programs; ``NoPostgresError`` where there is none."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     found = shutil.which(name) or next((str(one / name) for one in folders if (one / name).exists()), None)
     if found is None:
-        pytest.skip(f"no {name}: install PostgreSQL (Debian: apt install postgresql)")
+        raise NoPostgresError(f"no {name}: install PostgreSQL (Debian: apt install postgresql)")
     return found
 
 
@@ -43,7 +46,13 @@ def _someone_else() -> dict[str, Any]:
 
 
 class PostgresServer:
-    """Use as a context manager; ``new_database()`` returns the URL of an empty database."""
+    """Use as a context manager; ``new_database()`` returns the URL of an empty database.
+
+    ``is_safe``: whether what was committed survives a power cut; tests are quicker without.
+    """
+
+    def __init__(self, is_safe: bool = False) -> None:
+        self._haste = [] if is_safe else ["-F"]
 
     def __enter__(self) -> PostgresServer:
         initdb, postgres = _program("initdb"), _program("postgres")
@@ -59,7 +68,7 @@ class PostgresServer:
         assert made.returncode == 0, made.stderr
         self._log = (self._folder / "log").open("w")
         self._process = subprocess.Popen(
-            [postgres, "-D", str(data), "-k", str(self._folder), "-c", "listen_addresses=", "-F"],
+            [postgres, "-D", str(data), "-k", str(self._folder), "-c", "listen_addresses=", *self._haste],
             cwd=self._folder,
             stdout=self._log,
             stderr=subprocess.STDOUT,

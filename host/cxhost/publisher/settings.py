@@ -69,10 +69,10 @@ class Settings:
     """Everything that can be set, with the worked values of the CX specification as defaults.
 
     ``wrong_codes_*``: how many wrong codes are answered in ten minutes before clients are told to wait;
-    ``max_connections``: of one server at a time, more of them get a 503. ``upstream``, ``downstream``,
-    ``peers``: descriptor URLs of other publishers. ``fewest_new_seeds``: editions with fewer are filled up
-    with decoys, 1: none are. ``target``: where ``public/`` is copied to, a URL
-    for fsspec. ``guidance_*``: advice for owners (docs/extensions.md).
+    ``max_connections``, ``max_waiting_reports``: of one server at a time, more of them get a 503.
+    ``upstream``, ``downstream``, ``peers``: descriptor URLs of other publishers. ``fewest_new_seeds``:
+    editions with fewer are filled up with decoys, 1: none are. ``target``: where ``public/`` is copied to, a
+    URL for fsspec. ``guidance_*``: advice for owners (docs/extensions.md).
     """
 
     name: str
@@ -88,6 +88,7 @@ class Settings:
     wrong_codes_per_address: int = 20
     wrong_codes_overall: int = 2000
     max_connections: int = 200
+    max_waiting_reports: int = 100
     listen_host: str = "127.0.0.1"
     listen_port: int = 8443
     tls_certificate: str = ""

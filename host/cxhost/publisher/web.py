@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter, to_thread
 from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +24,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from cxhost.publisher import editions, pages
+from cxhost.publisher.cases import AcceptedReport
 from cxhost.publisher.ratelimit import LeakyBucket, subscriber
 from cxhost.publisher.service import Publisher
 from cxhost.publisher.staff import HEADERS, Staff
@@ -39,6 +41,8 @@ _REPORT_TYPE = "application/octet-stream"
 _WRONG_CODE = {Reason.CODE_MISTYPED, Reason.CODE_UNKNOWN, Reason.CODE_EXPIRED, Reason.CODE_USED}
 _STATUS = {Reason.TOO_LARGE: 413, Reason.WRONG_NAME: 403} | dict.fromkeys(_WRONG_CODE, 403)
 _BAD_REPORT = 400
+_REPORT_THREADS = 8
+_BUSY_WAIT_S = 10
 _STATUS_CACHE = "public, max-age=30"
 
 
@@ -49,6 +53,8 @@ class _Site:
         self._publisher = publisher
         self._wrong_here = LeakyBucket(publisher.settings.wrong_codes_per_address, now)
         self._wrong_overall = LeakyBucket(publisher.settings.wrong_codes_overall, now)
+        self._reports = 0  # that are being checked or wait for that
+        self._report_threads: CapacityLimiter | None = None
 
     def _wait_s(self, client: str) -> int:
         """Return how many seconds this client must wait before it may try another code; 0 if it may now."""
@@ -73,7 +79,7 @@ class _Site:
             body = await asyncio.wait_for(_read(request, limit), _BODY_TIMEOUT_S)
             if wait_s := self._wait_s(client):
                 raise HTTPException(429, "Too many wrong codes: please wait.", {"Retry-After": str(wait_s)})
-            accepted = await run_in_threadpool(self._publisher.accept_report, body)
+            accepted = await self._accept(body)
             _log.info("report accepted", extra={"fields": {"seeds": accepted.seeds}})
         except (asyncio.TimeoutError, TimeoutError):
             raise HTTPException(408, "The report did not arrive in time.") from None
@@ -94,6 +100,18 @@ class _Site:
             "nobody is told who you are. Please follow the advice that you were given."
         )
         return self.page(200, "Thank you", text)
+
+    async def _accept(self, body: bytes) -> AcceptedReport:
+        """Take a report on one of a few threads, so that lists and health are answered whatever comes."""
+        if self._reports >= self._publisher.settings.max_waiting_reports:
+            raise HTTPException(503, "Too many reports at this moment.", {"Retry-After": str(_BUSY_WAIT_S)})
+        if self._report_threads is None:  # made inside the event loop that it belongs to
+            self._report_threads = CapacityLimiter(_REPORT_THREADS)
+        self._reports += 1
+        try:
+            return await to_thread.run_sync(self._publisher.accept_report, body, limiter=self._report_threads)
+        finally:
+            self._reports -= 1
 
     def file(self, path: Path, media_type: str) -> Callable[[Request], Awaitable[Response]]:
         """Return the answer that serves one file as it is at that moment."""
