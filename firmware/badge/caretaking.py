@@ -23,6 +23,7 @@ _CONSENT = {
     "put": "",
     "set_time": "",
     "alerts": "alerts",
+    "days": "",
     "report": "report",
     "wipe": "wipe",
     "configure": "settings",
@@ -70,6 +71,7 @@ def check(app: "App", name: str, request: dict, others: "list[str]") -> str:
     elif name == "report" and not request.get("again"):
         _publisher(app, request)
         _text(request, "code")
+        _days(request)
     elif name == "log" and "first" in request:
         whole_number(request, "first", 0, 0xFFFF)
     return kind
@@ -83,6 +85,8 @@ def act(app: "App", transfer: "Transfer", name: str, request: dict, waited_s: in
         return _put(app, transfer, request)
     if name == "alerts":
         return app.alerts.summary()
+    if name == "days":  # not which were disclosed: that would tell of an illness
+        return {"days": app.seeds.days()}
     if name == "report":
         return _report(app, transfer, request)
     if name == "wipe":
@@ -125,7 +129,7 @@ def _report(app: "App", transfer: "Transfer", request: dict) -> dict:
             raise RequestError("again: there is no earlier report")
     else:
         app.advertiser.renew()  # silent before anything of the seed on air is given away
-        report = app.seeds.report(_publisher(app, request).name, request["code"])
+        report = app.seeds.report(_publisher(app, request).name, request["code"], _days(request))
     return {"size": len(report), "sha256": transfer.offer(report)}
 
 
@@ -187,6 +191,13 @@ def _publisher(app: "App", request: dict) -> "Publisher":
 
 def _date(request: dict) -> int:
     return whole_number(request, "unix", _YEAR_2020, _YEAR_2100)
+
+
+def _days(request: dict) -> "list[int] | None":
+    days = request.get("days")
+    if days is not None and not (isinstance(days, list) and all(isinstance(day, int) for day in days)):
+        raise RequestError("days: a list of days since 1970 expected")
+    return days
 
 
 def _text(request: dict, name: str) -> str:

@@ -19,6 +19,7 @@ from badge.loading import Loaded
 from cx import seedcalc
 from cx.compat import TYPE_CHECKING, const
 from cx.drbg import wipe
+from cx.errors import RefusedError
 from cx.generator import MAX_IDS, Generator
 
 if TYPE_CHECKING:
@@ -136,12 +137,25 @@ class Seeds:
         self._store_position(generator.position + 1)
         return generator.next_id()
 
-    def report(self, publisher_name: str, challenge: str) -> bytes:
-        """Return a signed seed report of every seed held, and leave the seed in use for ever.
+    def days(self) -> "list[int]":
+        """Return the days (since 1970-01-01 UTC) of first use of the seeds held; 0 where it is not known."""
+        days = set()
+        for number in self._numbers:
+            slot = self._load(number)
+            if slot is not None:
+                days.add(self._day_of(slot))
+                slot.wipe()
+        return sorted(days)
+
+    def report(self, publisher_name: str, challenge: str, days: "list[int] | None" = None) -> bytes:
+        """Return a signed report of every seed of these ``days`` (None: of all), and leave the seed in use.
 
         The seeds are marked as disclosed on flash before the report exists: a reset in between
-        leaves a badge that is silent on them and can make the report again.
+        leaves a badge that is silent on them and can make the report again. RefusedError if there is no seed
+        of these days; then nothing has changed.
         """
+        if days is not None and not any(day in days for day in self.days()):
+            raise RefusedError("days: this badge has no seed of these days")
         self._leave()
         descriptors = []
         usages = []
@@ -149,6 +163,9 @@ class Seeds:
             for number in self._numbers:
                 slot = self._load(number)
                 if slot is None:
+                    continue
+                if days is not None and self._day_of(slot) not in days:
+                    slot.wipe()
                     continue
                 usages.append(self._usage(slot))
                 slot.mark(_DISCLOSED)
@@ -164,6 +181,10 @@ class Seeds:
             for descriptor in descriptors:
                 wipe(descriptor[1])
                 wipe(descriptor[2])
+
+    def _day_of(self, slot: _Slot) -> int:
+        date = self._date_of(slot)
+        return 0 if date is None else date // _DAY_S
 
     def _usage(self, slot: _Slot) -> "tuple[int, int] | None":
         """Return (day of the first use, identifiers used), or None when no date is known at all.

@@ -20,7 +20,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from cxhost import drbg, show, sync
+from cxhost import drbg, lists, show, sync
 from cxhost.asn1 import publication_data
 from cxhost.companion import Badge
 from cxhost.consent import press_ms
@@ -55,6 +55,7 @@ class Stage:
     badges: dict[str, SimulatedBadge]
     publisher: Publisher
     client: httpx.Client
+    kept: Path
     out: Console
     code: str = ""
     disclosed: list[bytes] = field(default_factory=list)
@@ -122,12 +123,12 @@ def _stage(directory: Path, out: Console, seed: int) -> Iterator[Stage]:
         httpx.Client(verify=trusted, timeout=30) as client,
     ):
         badges = {name: sim.add_badge(name, position=place) for name, place in _HOME.items()}
-        yield Stage(sim, badges, publisher, client, out)
+        yield Stage(sim, badges, publisher, client, directory / "lists", out)
 
 
 def _provision(stage: Stage) -> None:
     stage.say("publisher", f"{stage.publisher.name} answers at {stage.publisher.url}")
-    text = sync.fetch(stage.client, stage.publisher.url).decode()
+    text = lists.fetch(stage.client, stage.publisher.url).decode()
     for name in stage.badges:
         with stage.cable(name) as (badge, transport):
             hello = badge.hello()
@@ -255,11 +256,12 @@ def _publish(stage: Stage) -> list[tuple[int, bytes]]:
 def _sync_and_look(stage: Stage, name: str) -> dict[str, Any]:
     """Sync a badge over its cable and return the alerts that it shows its owner."""
     with stage.cable(name) as (badge, transport):
-        result = sync.sync(badge, transport, stage.client, lambda what, done, total: None)
+        kept = lists.Lists(stage.client, stage.kept)
+        result = sync.sync(badge, transport, kept, lambda what, done, total: None, is_forced=True)
         for one in result.publishers:
             stage.say(
                 f"badge {name}",
-                f"takes the list, {one.bytes_fetched} bytes, matches {one.new_seeds} new seeds",
+                f"takes the list, {one.bytes_sent} bytes, matches {one.new_seeds} new seeds",
             )
             stage.check(f"{name}'s list taken and matched", "yes", one.error or "yes", one.error is None)
         found = badge.request("alerts", timeout_s=60)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
 
 def date_text(unix: float | None) -> str:
@@ -62,22 +63,28 @@ def show_alerts(console: Console, summary: dict[str, Any]) -> None:
 
 def show_info(console: Console, info: dict[str, Any]) -> None:
     """Print what a badge says of itself."""
+    console.print(info_view(info))
+
+
+def info_view(info: dict[str, Any]) -> Group:
+    """Return what a badge says of itself, to be printed."""
     table = Table(show_header=False, box=None)
     for label, text in _info_rows(info):
         table.add_row(label, text)
-    console.print(table)
+    lines = []
     for publisher in info["publishers"]:
         state = "a list is being matched" if publisher["pending"] else date_text(publisher["published_at"])
-        console.print(
+        lines.append(
             f"publisher {publisher['id']}  {publisher['name']}  {publisher['url']}  list of: {state}"
         )
         if publisher["unknown_types"]:
-            console.print(
+            lines.append(
                 f"  {publisher['unknown_types']} notifications of a kind that this version cannot check: "
                 "they are checked after an update"
             )
         if publisher["needs_full"]:
-            console.print("  all of it must be matched again: sync with the full list")
+            lines.append("  all of it must be matched again: sync with the full list")
+    return Group(table, *[Text(line, overflow="fold") for line in lines])
 
 
 def _log_rows(info: dict[str, Any]) -> list[tuple[str, str]]:

@@ -11,10 +11,9 @@ from typing import Any
 import httpx
 
 from cxhost.companion import Badge, BadgeError
+from cxhost.lists import FetchError, List, Lists
 from cxhost.transport import Transport
 
-# The largest file that is fetched from a publisher: a country's list on its worst day is 3 MB.
-_LIMIT_BYTES = 16 * 1024 * 1024
 _POLL_S = 0.1
 _MATCHING_S = 4 * 3600
 # After a wipe: the restart with its three seconds for the prompt, and overwriting the whole flash.
@@ -49,16 +48,17 @@ def _plain_text(page: str) -> str:
     return " ".join(text.parts)
 
 
-class FetchError(Exception):
-    """A publisher that could not be reached or did not give what was asked for, in one line."""
-
-
 @dataclass
 class PublisherResult:
-    """What a sync did for one publisher."""
+    """What a sync did for one publisher.
+
+    ``state``: "taken"; "current", when the badge has the newest list already; "not due", when the publisher
+    said that there is none yet; "failed", with the reason in ``error``. ``bytes_sent``: to the badge.
+    """
 
     name: str
-    bytes_fetched: int = 0
+    state: str = "failed"
+    bytes_sent: int = 0
     published_at: int | None = None
     seeds: int = 0
     new_seeds: int = 0
@@ -74,48 +74,97 @@ class SyncResult:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether every publisher's list was taken and matched."""
+        """Tell whether the badge has every publisher's newest list, and has matched it."""
         return all(result.error is None for result in self.publishers)
 
 
-def sync(badge: Badge, transport: Transport, client: httpx.Client, progress: Progress) -> SyncResult:
+def sync(
+    badge: Badge, transport: Transport, lists: Lists, progress: Progress, is_forced: bool = False
+) -> SyncResult:
     """Set the badge's clock, bring it every publisher's list, and wait until each is matched.
 
     ``progress`` is called with (what is being done, done, in all). One publisher's failure does
-    not keep the others from being served; it is in the result.
+    not keep the others from being served; it is in the result. ``is_forced``: ask also publishers that said
+    that there is no newer list yet.
     """
     badge.hello()
-    result = SyncResult(badge.request("set_time", unix=int(transport.now()))["was"])
-    for publisher in badge.request("info")["publishers"]:
-        outcome = PublisherResult(publisher["name"])
+    now = int(transport.now())
+    result = SyncResult(badge.request("set_time", timeout_s=60, unix=now)["was"])
+    for publisher in badge.request("info", timeout_s=30)["publishers"]:
+        outcome = PublisherResult(publisher["name"], published_at=publisher["published_at"])
         result.publishers.append(outcome)
-        try:
-            _bring_list(badge, client, publisher, outcome, progress)
-        except (BadgeError, FetchError) as error:
-            outcome.error = str(error)
+        if publisher["pending"]:
+            _follow(badge, publisher, outcome, progress)
+            publisher["published_at"] = outcome.published_at
+        is_due = is_forced or not lists.due_at(publisher["url"], publisher["published_at"], now)
+        if publisher["published_at"] is not None and not is_due and not publisher.get("needs_full"):
+            outcome.state = "not due"
+            continue
+        _serve(badge, lists, publisher, outcome, progress)
     return result
 
 
-def _bring_list(
+def _serve(
     badge: Badge,
-    client: httpx.Client,
+    lists: Lists,
     publisher: dict[str, Any],
     outcome: PublisherResult,
     progress: Progress,
 ) -> None:
+    """Try each place of the next list in order; any failure, the badge's refusal too, leads to the next."""
+    for url in lists.candidates(publisher):
+        try:
+            one = lists.get(url)
+            _check(one, publisher, url)
+            if one.published_at != publisher["published_at"] or publisher.get("needs_full"):
+                _bring(badge, one, publisher, outcome, progress)
+                lists.taken(publisher["url"], one)
+            else:
+                outcome.state = "current"
+        except (BadgeError, FetchError) as error:
+            outcome.error = outcome.error or str(error)
+            if isinstance(error, BadgeError) and error.error == "timeout":
+                return
+            continue
+        outcome.error = None
+        return
+
+
+def _check(one: List, publisher: dict[str, Any], url: str) -> None:
+    """FetchError for a list that this badge would refuse: so it need not cross the cable."""
+    has = None if publisher.get("needs_full") else publisher["published_at"]
+    if one.zone != publisher["url"]:
+        raise FetchError(f"{url}: a list of {one.zone}")
+    if has is not None and one.published_at < has:
+        raise FetchError(f"{url}: older than the list that the badge has")
+    if one.published_at != has and one.leaves_a_gap_after(has):
+        raise FetchError(f"{url}: begins after the list that the badge has")
+
+
+def _bring(
+    badge: Badge, one: List, publisher: dict[str, Any], outcome: PublisherResult, progress: Progress
+) -> None:
     name = publisher["name"]
-    data = fetch(client, publisher["pub"])
-    outcome.bytes_fetched = len(data)
+    outcome.bytes_sent += len(one.data)
     answer = badge.put(
         "publication",
-        data,
+        one.data,
         progress=lambda done, total: progress(f"list of {name}", done, total),
         publisher=publisher["id"],
     )
+    _follow(badge, publisher, outcome, progress)
     outcome.published_at = answer["published_at"]
-    matching = _wait_for_matching(badge, name, progress)
+    outcome.state = "taken"
+
+
+def _follow(badge: Badge, publisher: dict[str, Any], outcome: PublisherResult, progress: Progress) -> None:
+    """Wait until the badge has matched the list that it took."""
+    matching = _wait_for_matching(badge, publisher["name"], progress)
     outcome.seeds = matching["seeds"]
     outcome.new_seeds = matching["new_seeds"]
+    for known in badge.request("info", timeout_s=30)["publishers"]:
+        if known["id"] == publisher["id"]:
+            outcome.published_at = known["published_at"]
     if matching["error"]:
         raise BadgeError("matching", matching["error"])
 
@@ -132,15 +181,21 @@ def _wait_for_matching(badge: Badge, name: str, progress: Progress) -> dict[str,
         time.sleep(_POLL_S)
 
 
-def provision(badge: Badge, descriptor: str) -> dict[str, Any]:
+def provision(
+    badge: Badge, descriptor: str, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
     """Let the badge trust the publisher of this descriptor (JSON text); return what it took."""
     badge.hello()
-    return badge.put("descriptor", descriptor.encode())
+    return badge.put("descriptor", descriptor.encode(), progress)
 
 
-def take_report(badge: Badge, publisher: dict[str, Any], code: str) -> bytes:
-    """Let the badge sign a report for one of its publishers and return it; the owner presses the button."""
-    answer = badge.request("report", timeout_s=60, publisher=publisher["id"], code=code)
+def take_report(badge: Badge, publisher: dict[str, Any], code: str, days: list[int] | None = None) -> bytes:
+    """Let the badge sign a report for one of its publishers and return it; the owner presses the button.
+
+    ``days``: since 1970-01-01, 0 for seeds whose date is not known; None for all that the badge has.
+    """
+    chosen = {} if days is None else {"days": days}
+    answer = badge.request("report", timeout_s=60, publisher=publisher["id"], code=code, **chosen)
     return badge.get(answer["size"], answer["sha256"])
 
 
@@ -192,21 +247,6 @@ def upload_report(client: httpx.Client, url: str, report: bytes) -> str:
     if not response.is_success:
         raise FetchError(f"{url}: {answer[:300]} (HTTP status {response.status_code})")
     return answer
-
-
-def fetch(client: httpx.Client, url: str) -> bytes:
-    """Return the body of a GET; FetchError when that fails or is over 16 MiB."""
-    data = b""
-    try:
-        with client.stream("GET", url) as response:
-            response.raise_for_status()
-            for piece in response.iter_bytes():
-                data += piece
-                if len(data) > _LIMIT_BYTES:
-                    raise FetchError(f"{url}: larger than {_LIMIT_BYTES} bytes")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise FetchError(f"{url}: {error}") from None
-    return data
 
 
 def choose_publisher(publishers: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:

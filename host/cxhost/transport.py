@@ -9,7 +9,7 @@ from typing import Protocol
 import serial
 from serial.tools import list_ports
 
-_SIMULATED = "sim:"
+SIMULATED = "sim:"
 
 
 class PortError(Exception):
@@ -69,23 +69,40 @@ class SerialTransport:
         self._serial.close()
 
 
-def open_transport(port: str | None) -> Transport:
+def open_transport(port: str | None, may_create: bool = False) -> Transport:
     """Open a badge's console: a serial device, ``sim:FOLDER`` for a simulated badge, or None to find one.
 
-    PortError when the port is not there, or when none is named and there is not exactly one.
+    PortError when the port is not there, or when none is named and there is not exactly one. A simulated
+    badge that is not there is made if ``may_create``.
     """
     if port is None:
         port = only_port()
-    if port.startswith(_SIMULATED):
-        from cxhost.sim import open_simulated  # the simulator is not needed for a real badge
-
-        return open_simulated(Path(port.removeprefix(_SIMULATED)))
+    if port.startswith(SIMULATED):
+        return _open_simulated(Path(port.removeprefix(SIMULATED)), may_create)
     return SerialTransport(port)
+
+
+def _open_simulated(folder: Path, may_create: bool) -> Transport:
+    # Not needed for a real badge, and POSIX only.
+    from cxhost.sim import SimulationError, open_simulated
+
+    if not may_create and not (folder / "flash.img").exists():
+        raise PortError(f"{folder}: there is no simulated badge; `cxbadge provision` makes one")
+    try:
+        return open_simulated(folder)
+    except SimulationError as error:
+        raise PortError(str(error)) from None
 
 
 def serial_ports() -> list[str]:
     """Return the USB serial devices of this computer, by name."""
-    return sorted(found.device for found in list_ports.comports() if found.vid is not None)
+    return [found["port"] for found in describe_ports()]
+
+
+def describe_ports() -> list[dict[str, str]]:
+    """Return name and description of the USB serial devices of this computer, by name."""
+    found = [one for one in list_ports.comports() if one.vid is not None]
+    return [{"port": one.device, "description": one.description or ""} for one in sorted(found)]
 
 
 def only_port() -> str:
