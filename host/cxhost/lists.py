@@ -1,8 +1,8 @@
 """Publishers' lists on this computer: fetched with conditional requests, kept, and given to many badges.
 
 CX protocol, rules for observers: a list names the places of the next one (updateURLs, best first) and the
-time before which there will be none (nextUpdateNotBefore). What a list says of itself is believed only after a
-badge, which checks the signature, has taken it.
+time before which there will be none (nextUpdateNotBefore). What a list says of itself is believed only after
+a badge, which checks the signature, has taken it.
 """
 
 from __future__ import annotations

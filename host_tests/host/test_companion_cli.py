@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from cxhost import cli, session
 from cxhost.interpreter import InterpreterError, interpreter
 from cxhost.publisher import Publisher, listen, make_localhost_tls, serve
 
@@ -40,17 +43,36 @@ def badge(tmp_path) -> str:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch) -> Path:
-    """Where the companion keeps its own things."""
+    """Where the companion keeps its own things; and a terminal wide enough for every table."""
     monkeypatch.setenv("CXBADGE_HOME", str(tmp_path / "home"))
+    for console in (session.out, session.err):
+        monkeypatch.setattr(console, "_width", 200)
     return tmp_path / "home"
 
 
-def cxbadge(*arguments: object, typed: str = "") -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
-    command = [str(Path(sys.executable).parent / "cxbadge"), *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=environment, check=False, timeout=300, input=typed
-    )
+@dataclass
+class Run:
+    """What a command did."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def cxbadge(*arguments: object, typed: str = "") -> Run:
+    """Run a command as the console script does, in this process: an interpreter's start costs more."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(stdout),
+        redirect_stderr(stderr),
+        pytest.raises(SystemExit) as ended,
+    ):
+        patch.setattr(sys, "argv", ["cxbadge", *map(str, arguments)])
+        patch.setattr(sys, "stdin", io.StringIO(typed))
+        cli.main()
+        sys.exit(0)
+    return Run(int(ended.value.code or 0), stdout.getvalue(), stderr.getvalue())
 
 
 def good(*arguments: object, typed: str = "") -> str:
