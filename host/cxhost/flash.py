@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cxhost.boards import Board, Image
@@ -42,6 +42,41 @@ def identify(board: Board, firmware: Path) -> Image | None:
     return next((image for image in board.images if image.sha256 == digest), None)
 
 
+def find(board: Board, folders: Iterable[Path]) -> Path:
+    """Return the newest official image for ``board`` in these folders, known by hash; FlashError if none is.
+
+    A file that only has the name of one is not taken: whoever wants it can name it.
+    """
+    versions = {image.sha256: image.version for image in board.images}
+    found = []
+    for folder in folders:
+        for path in sorted(folder.glob(f"{board.image}-*.bin")) if folder.is_dir() else []:
+            version = versions.get(hashlib.sha256(path.read_bytes()).hexdigest())
+            if version is not None:
+                found.append((tuple(int(part) for part in version.split(".")), path))
+    if found:
+        return max(found)[1]
+    names = ", ".join(image.name for image in board.images) or f"{board.image}-DATE-VERSION.bin"
+    raise FlashError(
+        f"firmware: no known image for {board.name} here or among the downloads; get one from MicroPython's "
+        f"download page ({names}), or name a file with --firmware"
+    )
+
+
+def confirm_unknown(board: Board, firmware: Path, confirm: Callable[[str], bool]) -> None:
+    """Ask about an image that the board does not list; FlashError if it is refused, or cannot be one."""
+    if identify(board, firmware) is not None:
+        return
+    digest = hashlib.sha256(firmware.read_bytes()).hexdigest()
+    listed = ", ".join(f"{image.version} ({image.sha256[:8]}...)" for image in board.images) or "none"
+    question = (
+        f"{firmware.name} has SHA-256 {digest}, which is none of the images known for {board.name}: "
+        f"{listed}. Compare it with what micropython.org states for your download. Use it all the same?"
+    )
+    if not confirm(question):
+        raise FlashError("nothing was written")
+
+
 def flash(
     board: Board,
     port: str,
@@ -57,17 +92,7 @@ def flash(
     first, all the badge's data with it. ``attempts`` to reach the chip. esptool's own output goes to the
     terminal. Raises FlashError.
     """
-    known = identify(board, firmware)
-    if known is None:
-        digest = hashlib.sha256(firmware.read_bytes()).hexdigest()
-        listed = ", ".join(f"{image.version} ({image.sha256[:8]}...)" for image in board.images)
-        question = (
-            f"{firmware.name} has SHA-256 {digest}, which is none of the images known for {board.name}: "
-            f"{listed}. "
-            "Compare it with what micropython.org states for your download. Write it all the same?"
-        )
-        if not confirm(question):
-            raise FlashError("nothing was written")
+    confirm_unknown(board, firmware, confirm)
     if erase:
         _esptool(board, port, attempts, "erase-flash")
     _esptool(board, port, attempts, "write-flash", hex(board.flash_offset or 0), str(firmware))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import subprocess
 import sys
 import time
@@ -11,9 +12,10 @@ import time
 import pytest
 
 from cxhost.boards import Image, load_board
+from cxhost.build import build
 from cxhost.companion import Badge
 from cxhost.flash import FlashError, flash, identify
-from cxhost.image import Filesystem
+from cxhost.image import Filesystem, application
 from cxhost.install import InstallError, install, install_files
 from cxhost.interpreter import InterpreterError, interpreter
 from cxhost.transport import open_transport
@@ -107,6 +109,19 @@ def test_the_installed_application_answers(badge, monkeypatch):
     finally:
         transport.close()
     assert hello["board"] == "sim"
+
+
+def test_mip_installs_what_was_built(badge):
+    """``mpremote mip install`` with the package beside the bytecode, from a folder as from a server."""
+    folder = build(load_board("sim"))
+    mpremote(badge, "mip", "install", "--target=", str(folder / "package.json"))
+    badge.power_off()
+    files = Filesystem(load_board("sim"), badge.flash_path.read_bytes())
+    wanted = application(folder)
+    assert set(files.files()) == {f"/{name}" for name in wanted}
+    assert all(files.read(f"/{name}") == content for name, content in wanted.items())
+    order = [name for name, _ in json.loads((folder / "package.json").read_text())["urls"]]
+    assert order[-1] == "main.py"
 
 
 def test_a_port_without_a_board_is_one_clear_line(tmp_path):

@@ -174,11 +174,12 @@ class Cable:
 
 @pytest.fixture
 def bring(client, tmp_path):
-    """Return a function that syncs a badge at a time, in a run of its own; it returns the one publisher's result."""
+    """Return a function that syncs a badge, each time in a run of its own, and returns what was done."""
 
     def once(badge: Badge, cable: Cable, **options: bool) -> sync.PublisherResult:
         lists = Lists(client, tmp_path / "lists")
-        return sync.sync(badge, cable, lists, lambda *_: None, **options).publishers[0]  # type: ignore[arg-type]
+        result = sync.sync(badge, cable, lists, lambda *_: None, **options)  # type: ignore[arg-type]
+        return result.publishers[0]
 
     return once
 

@@ -1,4 +1,4 @@
-"""The companion runs on Linux, macOS and Windows: what only POSIX has is in the simulator and the publisher."""
+"""The companion runs on Linux, macOS and Windows: only simulator and publisher may need POSIX."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ POSIX_MODULES = {
     "tty",
 }
 # In modules that all systems have: what Windows lacks.
-POSIX_NAMES = {
-    "chown", "fchmod", "fchown", "fork", "forkpty", "getegid", "geteuid", "getgid", "getpgid", "getuid", "killpg",
-    "mkfifo", "nice", "openpty", "set_blocking", "setsid", "statvfs", "sysconf", "uname", "wait3",
-    "SIGALRM", "SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2", "alarm", "pthread_kill", "setitimer",
-    "AF_UNIX", "socketpair",
-}  # fmt: skip
+POSIX_NAMES = set(
+    """
+    chown fchmod fchown fork forkpty getegid geteuid getgid getpgid getuid killpg mkfifo nice
+    openpty set_blocking setsid statvfs sysconf uname wait3 SIGALRM SIGHUP SIGKILL SIGUSR1 SIGUSR2
+    alarm pthread_kill setitimer AF_UNIX socketpair
+    """.split()
+)
+NEEDED_HERE = {"fcntl", "posix", "pwd", "termios"}  # by Python or pyserial on this system
 POSIX_ARGUMENTS = {"pass_fds", "preexec_fn", "start_new_session"}
 
 
 def of_the_companion() -> list[Path]:
-    here = [
-        path for path in HOST.rglob("*.py") if not {"sim", "publisher"} & set(path.relative_to(HOST).parts)
-    ]
-    return sorted(here)
+    others = {"sim", "publisher"}
+    return sorted(path for path in HOST.rglob("*.py") if not others & set(path.relative_to(HOST).parts))
 
 
 @pytest.mark.parametrize("path", of_the_companion(), ids=lambda path: path.name)
@@ -62,7 +62,7 @@ def test_the_commands_load_where_those_modules_are_missing():
     """As on Windows, as far as that can be seen here: ``--help`` and the list of ports work without them."""
     program = (
         "import sys\n"
-        f"for name in {sorted(POSIX_MODULES - {'posix', 'pwd', 'termios', 'fcntl'})!r}:\n"
+        f"for name in {sorted(POSIX_MODULES - NEEDED_HERE)!r}:\n"
         "    sys.modules[name] = None\n"
         "import serial, serial.tools.list_ports\n"  # pyserial itself takes termios and fcntl here
         "for name in ('termios', 'fcntl'):\n"
