@@ -131,7 +131,7 @@ def test_the_place_of_the_file_system_comes_from_the_image():
     ):
         production_image(board, moved, {})
     bigger = dataclasses.replace(board, flash_bytes=8 * 1024 * 1024)
-    with pytest.raises(ImageError, match="0x600000 bytes; board.json"):
+    with pytest.raises(ImageError, match=r"0x600000 bytes; board\.json"):
         production_image(bigger, firmware(board), {})
 
 

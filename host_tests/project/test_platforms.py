@@ -25,11 +25,38 @@ POSIX_MODULES = {
 }
 # In modules that all systems have: what Windows lacks.
 POSIX_NAMES = set(
-    """
-    chown fchmod fchown fork forkpty getegid geteuid getgid getpgid getuid killpg mkfifo nice
-    openpty set_blocking setsid statvfs sysconf uname wait3 SIGALRM SIGHUP SIGKILL SIGUSR1 SIGUSR2
-    alarm pthread_kill setitimer AF_UNIX socketpair
-    """.split()
+    [
+        "chown",
+        "fchmod",
+        "fchown",
+        "fork",
+        "forkpty",
+        "getegid",
+        "geteuid",
+        "getgid",
+        "getpgid",
+        "getuid",
+        "killpg",
+        "mkfifo",
+        "nice",
+        "openpty",
+        "set_blocking",
+        "setsid",
+        "statvfs",
+        "sysconf",
+        "uname",
+        "wait3",
+        "SIGALRM",
+        "SIGHUP",
+        "SIGKILL",
+        "SIGUSR1",
+        "SIGUSR2",
+        "alarm",
+        "pthread_kill",
+        "setitimer",
+        "AF_UNIX",
+        "socketpair",
+    ]
 )
 NEEDED_HERE = {"fcntl", "posix", "pwd", "termios"}  # by Python or pyserial on this system
 POSIX_ARGUMENTS = {"pass_fds", "preexec_fn", "start_new_session"}
