@@ -153,7 +153,7 @@ class Badge:
             "published_at": self.published_at,
             "pending": False,
         }
-        matching = {"waiting": False, "seeds": 0, "new_seeds": 0, "error": None}
+        matching = {"waiting": False, "seeds": 0, "total": 0, "new_seeds": 0, "error": None}
         return {"publishers": [publisher], "matching": matching}
 
     def put(self, _what: str, data: bytes, progress=None, **_fields: str) -> dict:
