@@ -58,6 +58,7 @@ class ContactLog:
         self._first = self._first_of_newest()
         self._forgotten = 0
         self._wants_scrub = False
+        self._scrubbed_s = -_DAY_S
         self.dropped = 0
         self.unwritten = 0
         self.lock = asyncio.Lock()
@@ -77,8 +78,9 @@ class ContactLog:
             self._stale.clear()
             async with self.lock:
                 await self._rebuild()
-            if self._wants_scrub:
+            if self._is_scrub_due():
                 self._wants_scrub = False
+                self._scrubbed_s = self._clock.uptime_s()
                 await self._storage.overwrite_free()
 
     def append(self, contact: "Contact") -> None:
@@ -125,12 +127,11 @@ class ContactLog:
 
     def drop_expired(self) -> None:
         """Remove the segments whose newest record is older than the retention time."""
-        while self._segments.numbers:
-            newest = self._newest_of_first()
-            if newest is None or not self._clock.is_expired(newest.boot, newest.start_s, self._retention_s):
-                return
+        while self._is_first_expired():
             self._forgotten += self._segments.drop_first()
             self._wants_scrub = True
+            self._stale.set()
+        if self._is_scrub_due():
             self._stale.set()
 
     def contacts(self) -> "Iterator[Contact]":
@@ -204,6 +205,14 @@ class ContactLog:
                 batches.close()  # and the file with it
                 return following, added
         return -1, added
+
+    def _is_first_expired(self) -> bool:
+        newest = self._newest_of_first()
+        return newest is not None and self._clock.is_expired(newest.boot, newest.start_s, self._retention_s)
+
+    def _is_scrub_due(self) -> bool:
+        """Tell whether free blocks are to be overwritten: once a day at most, as that erases each of them."""
+        return self._wants_scrub and self._clock.uptime_s() - self._scrubbed_s >= _DAY_S
 
     def _newest_of_first(self) -> "Contact | None":
         """Return the last record of the oldest segment; of the next if that one is unreadable."""

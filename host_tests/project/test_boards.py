@@ -92,6 +92,11 @@ def test_the_application_and_all_data_fit(board):
         filesystem.write(f"/data/{number}", bytes(count))
 
 
+def test_the_log_holds_two_weeks_of_a_large_life(board):
+    records = board.budget["log_bytes"] // board.block_bytes // 4 * 672  # of four blocks of full batches
+    assert records >= (69_000 if (board.flash_bytes or 0) >= 8 << 20 else 30_000)
+
+
 def probe(board: Board) -> dict:
     try:
         command = [interpreter(), "-X", "heapsize=1m", str(PROBE), str(board.folder / "board.py")]

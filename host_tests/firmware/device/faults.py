@@ -244,6 +244,41 @@ def check_overwriting_leaves_no_trace_of_what_was_dropped(case):
     assert parts.free_blocks() > 40
 
 
+def check_overwriting_happens_once_a_day_and_erases_each_block_once(case):
+    import asyncio
+
+    for _ in range(61):  # three segments in a day, hours apart
+        case.meet(32)
+        case.wait(1400)
+    assert len(os.listdir(DATA + "/log")) == 3
+    log, runs = case.badge.log, []
+
+    async def overwrite():
+        before = list(case.nor.erases)
+        await type(case.badge.storage).overwrite_free(Watched, 0)
+        runs.append(max(case.nor.erases[at] - before[at] for at in range(len(before))))
+
+    class Watched:
+        _root = DATA
+        path = case.badge.storage.path
+        remove = case.badge.storage.remove
+
+    case.badge.storage.overwrite_free = overwrite
+
+    async def live():
+        task = asyncio.create_task(log.run())
+        for _ in range(18 * 24):
+            case.wait(3600)
+            log.drop_expired()
+            for _ in range(40):
+                await asyncio.sleep_ms(0)
+        task.cancel()
+
+    asyncio.run(live())
+    assert log.count == 0 and len(runs) == 2, runs
+    assert max(runs) <= 2, runs
+
+
 def check_wiping_leaves_nothing(case):
     from badge import erasure
 
