@@ -23,29 +23,40 @@ _WIPING_S = 300.0
 Progress = Callable[[str, int, int], None]
 
 
+_BLOCKS = ("p", "h1", "h2", "h3", "div", "main", "li", "br", "tr", "td", "title")
+
+
 class _Text(HTMLParser):
-    """Gathers what a page says in its body."""
+    """Gathers what a page says in its body, block by block."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.parts: list[str] = []
+        self.blocks = [""]
         self._hidden = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._hidden += tag in ("head", "script", "style")
+        self._separate(tag)
 
     def handle_endtag(self, tag: str) -> None:
         self._hidden -= tag in ("head", "script", "style")
+        self._separate(tag)
+
+    def _separate(self, tag: str) -> None:
+        if tag in _BLOCKS:
+            self.blocks.append("")
 
     def handle_data(self, data: str) -> None:
-        if not self._hidden and data.strip():
-            self.parts.append(data.strip())
+        if not self._hidden:
+            self.blocks[-1] += data
 
 
 def _plain_text(page: str) -> str:
+    """Return what a page says in one line, each block as a sentence of its own."""
     text = _Text()
     text.feed(page)
-    return " ".join(text.parts)
+    blocks = filter(None, (" ".join(block.split()) for block in text.blocks))
+    return " ".join(block if block[-1] in ".!?:;," else f"{block}." for block in blocks)
 
 
 @dataclass

@@ -166,9 +166,7 @@ class Cases:
         code = self._find(session, typed)
         if code is None:
             raise UnknownCodeError(
-                "the code is not known here"
-                if codes.is_well_formed(typed)
-                else "the code is mistyped: its check character does not fit"
+                "the code is not known here" if codes.is_well_formed(typed) else codes.mistake(typed)
             )
         return code
 
@@ -181,15 +179,13 @@ class Cases:
         if code is None:
             if codes.is_well_formed(typed):
                 raise ReportRefused(Reason.CODE_UNKNOWN, "This code was not issued here.")
-            raise ReportRefused(
-                Reason.CODE_MISTYPED, "The code was mistyped: please compare each character and try again."
-            )
+            raise ReportRefused(Reason.CODE_MISTYPED, codes.mistake(typed))
         ends = code.expires_at if code.used_at is None else self._open_until(code)
         if self._clock() >= ends:
-            raise ReportRefused(Reason.CODE_EXPIRED, "This code is too old: please ask for a new one.")
+            raise ReportRefused(Reason.CODE_EXPIRED, "This code is too old. Please ask for a new one.")
         if code.used_at is not None and not self._is_owner(session, code, seeds):
             raise ReportRefused(
-                Reason.CODE_USED, "This code was used before, with another badge: please ask for a new one."
+                Reason.CODE_USED, "This code was used before, with another badge. Please ask for a new one."
             )
         return code
 

@@ -61,6 +61,20 @@ def is_well_formed(typed: str) -> bool:
     return _weighted_sum([ALPHABET.index(c) for c in code]) == 0
 
 
+def mistake(typed: str) -> str:
+    """Return how something that is not well formed differs from a code, for people, showing nothing of it."""
+    code = normal(typed)
+    if not code:
+        return "There is no code."
+    if len(typed) > _MAX_TYPED or len(code) != LENGTH:
+        found = f"more than {_MAX_TYPED}" if len(typed) > _MAX_TYPED else str(len(code))
+        return f"The code was mistyped: a code has {LENGTH} letters and digits, this one has {found}."
+    wrong = sum(c not in ALPHABET for c in code)
+    if wrong:
+        return f"The code was mistyped: {wrong} of its characters cannot be in a code."
+    return "The code was mistyped: its check character does not fit. Please compare each character."
+
+
 def lookup(key: bytes, typed: str) -> bytes:
     """Return the 32 bytes under which a code is stored: HMAC-SHA-256 of its normal form (RFC 2104)."""
     return hmac.digest(key, normal(typed).encode("utf-8", "surrogatepass"), hashlib.sha256)

@@ -62,3 +62,22 @@ def test_lookup_depends_on_the_key_and_not_on_the_spelling():
     code = codes.new_code()
     assert codes.lookup(bytes(32), code) == codes.lookup(bytes(32), code.lower().replace("-", " "))
     assert codes.lookup(bytes(32), code) != codes.lookup(b"\x01" * 32, code)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("", "There is no code"),
+        (" - ", "There is no code"),
+        ("7K3M-9QXT-2HV", "12 letters and digits, this one has 11"),
+        ("7K3M 9QXT 2HVD 5", "this one has 13"),
+        ("7K3M-9QXT-2HV\u00df", "this one has 13"),  # capital SS
+        ("7K3M-9QXT-2HVU", "1 of its characters"),
+        ("x" * 1000, "more than 200"),
+        ("0000-0000-0001", "check character"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_of_it_shown(typed, said):
+    text = codes.mistake(typed)
+    assert said in text
+    assert not typed.strip(" -") or typed not in text

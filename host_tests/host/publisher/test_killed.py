@@ -33,7 +33,9 @@ with Publisher.open(Path(sys.argv[1])) as publisher:
     print("ready", flush=True)
     for number in range(10_000):
         if number % 3 == 2:
-            print("published", int(publisher.publish().published_at.timestamp()), flush=True)
+            edition = publisher.publish()
+            publisher.upload_if_behind()
+            print("published", int(edition.published_at.timestamp()), flush=True)
         else:
             owner, code = Owner(), publisher.issue_code()
             publisher.accept_report(owner.report(code))
@@ -80,8 +82,11 @@ def test_killed_at_random_moments(publisher):
     draw = random.Random(500)
     directory = publisher.directory
     publisher.close()
+    target = directory.parent / "target"
+    settings = directory / "publisher.toml"
+    settings.write_text(settings.read_text().replace('target = ""', f'target = "file://{target}"'))
     accepted: dict[str, bytes] = {}
-    newest = operations = lives = 0
+    newest = uploaded = operations = lives = 0
     while operations < OPERATIONS:
         done = lived(directory, draw.randint(3, 20), draw.random())
         lives += 1
@@ -95,11 +100,15 @@ def test_killed_at_random_moments(publisher):
                 data = publication_data(again.publication_file.read_bytes()).native
                 assert data["published_at"].timestamp() >= newest
                 newest = max(newest, int(data["published_at"].timestamp()))
-                for path in again.publication_file.parent.iterdir():
+                data = publication_data((target / "pub" / "full").read_bytes()).native
+                assert data["published_at"].timestamp() >= uploaded
+                uploaded = int(data["published_at"].timestamp())
+                for path in (*again.publication_file.parent.iterdir(), *(target / "pub").iterdir()):
                     if not path.name.startswith("."):
                         openssl_verified(path, directory / "cert.pem")
     with Publisher.open(directory) as again:
         edition = again.publish()
+        again.upload_if_behind()
         assert edition.published_at.timestamp() > newest
         data = publication_data(again.publication_file.read_bytes()).native
         folder = {path.name for path in again.publication_file.parent.iterdir()}
@@ -108,3 +117,4 @@ def test_killed_at_random_moments(publisher):
     assert set(accepted.values()) <= listed
     assert len(listed) - len(accepted) <= lives  # at most the one report under way at each kill
     assert folder == {path.name for path in edition.files}
+    assert folder == {path.name for path in (target / "pub").iterdir()}

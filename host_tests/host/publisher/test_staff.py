@@ -111,7 +111,7 @@ def test_issue_look_up_and_withdraw(staff, publisher):
         ("issue", {}, "Level"),
         ("lookup", {"code": "0000-0000-0000"}, "not known"),
         ("lookup", {"code": "0000-0000-0001"}, "mistyped"),
-        ("lookup", {}, "mistyped"),
+        ("lookup", {}, "There is no code"),
         ("level", {"code": "0000-0000-0000", "level": "no-alert"}, "not known"),
         ("level", {"code": "<b>x</b>", "level": "<b>"}, "Level"),
     ],
