@@ -12,7 +12,7 @@ FIRMWARE ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-powercut soak fuzz sniff statistics detection crowd check lint types format mpy flash install clean wasm bench bench-publisher
+.PHONY: help demo test test-killed test-powercut soak fuzz sniff statistics detection crowd check lint types format mpy flash install clean wasm bench bench-publisher
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,8 +54,14 @@ bench: $(READY) ## measure engines, documents, radio handler and contact log: sp
 	$(BIN)/python bench/radio.py
 	$(BIN)/python bench/contactlog.py
 
-bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, reports in a second
+bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, a day of 19 500 reports, a crowd
 	$(BIN)/python bench/publisher.py
+	$(BIN)/python bench/publisher.py --postgresql --seeds 0
+	$(BIN)/python bench/publisher_day.py
+	$(BIN)/python bench/publisher_load.py
+
+test-killed: $(READY) ## kill the publisher at random moments of 500 reports and publications
+	CX_KILLED_OPERATIONS=500 $(BIN)/python -m pytest -q host_tests/host/publisher/test_killed.py
 
 sniff: $(READY) ## what a sniffer sees of failing badges over 14 virtual days (three minutes)
 	CXBADGE_DAYS=14 PYTHONPATH=lib:host $(BIN)/python -m pytest -q host_tests/firmware/test_sniffer.py

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ from cxhost import asn1
 from cxhost.publisher import Publisher
 from cxhost.publisher.database import Code, Seed, connect
 from cxhost.reports import ECDSA_WITH_SHA256
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "host_tests" / "host"))
+from postgres_server import PostgresServer
 
 NAME, URL = "Benchmark", "https://health.example/cx.json"
 _CHUNK = 20_000
@@ -154,17 +158,23 @@ def main() -> int:
     parser.add_argument("--reports", type=int, default=2000, help="reports to take; 0: leave this out")
     parser.add_argument("--seeds-each", type=int, default=14, help="seeds in one report")
     parser.add_argument("--database", default="sqlite:///publisher.db", help="an empty database")
+    parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL server of its own")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     chosen = parser.parse_args()
     clock = Clock()
     figures: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        made = Publisher.create(Path(folder) / "publisher", NAME, URL, clock, database=chosen.database)
-        with made as publisher:
-            if chosen.reports:
-                figures["reports"] = bench_reports(publisher, chosen.reports, chosen.seeds_each)
-            if chosen.seeds:
-                figures["lists"] = bench_lists(publisher, clock, chosen.seeds)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        database = chosen.database
+        if chosen.postgresql:
+            database = stack.enter_context(PostgresServer(is_safe=True)).new_database()
+        publisher = stack.enter_context(
+            Publisher.create(folder / "publisher", NAME, URL, clock, database=database)
+        )
+        if chosen.reports:
+            figures["reports"] = bench_reports(publisher, chosen.reports, chosen.seeds_each)
+        if chosen.seeds:
+            figures["lists"] = bench_lists(publisher, clock, chosen.seeds)
     if chosen.json:
         print(json.dumps(figures))
         return 0

@@ -109,6 +109,14 @@ class PostgresServer:
                     raise AssertionError((self._folder / "log").read_text()) from None
                 time.sleep(0.1)
 
+    def run(self, name: str, *arguments: str, stdin: str = "") -> str:
+        """Return what one of PostgreSQL's programs prints; fail if it fails."""
+        done = subprocess.run(
+            [_program(name), *arguments], input=stdin, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def new_database(self) -> str:
         """Return the URL of an empty database; the one before is emptied for it, which is quick."""
         self._execute("DROP SCHEMA public CASCADE")

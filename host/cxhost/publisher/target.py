@@ -6,7 +6,6 @@ one server at a time, file by file, only while it is the newest one.
 
 from __future__ import annotations
 
-import fcntl
 import io
 import logging
 from collections.abc import Iterator
@@ -81,6 +80,8 @@ class Target:
                     if locked:
                         connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK_NUMBER})"))
             return
+        import fcntl  # only POSIX has it, and the companion, which never comes here, runs anywhere
+
         with (self._directory / _LOCK_FILE).open("w") as stream:  # SQLite: all servers are on this computer
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

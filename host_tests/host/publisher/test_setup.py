@@ -175,6 +175,27 @@ def test_backup_does_not_overwrite(publisher, tmp_path):
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_backup_with_pg_dump_is_a_publisher(publisher, clock, database, tmp_path, postgresql):
+    """As the guide says: the directory with `backup`, the database with PostgreSQL's own tools."""
+    owner, code = Owner(seeds=2), publisher.issue_code()
+    publisher.accept_report(owner.report(code))
+    first = publisher.publish()
+    assert not back_up(publisher.directory, tmp_path / "copy")
+    saved = postgresql.run("pg_dump", "--no-owner", database)
+    later = publisher.issue_code()
+    publisher.close()
+    assert postgresql.new_database() == database  # empty again
+    postgresql.run("psql", "--quiet", "--set=ON_ERROR_STOP=1", database, stdin=saved)
+    with Publisher.open(tmp_path / "copy", clock) as restored:
+        assert restored.code_state(code).state == "used"
+        with pytest.raises(PublisherError, match="not known"):
+            restored.code_state(later)
+        edition = restored.publish()
+        assert edition.published_at > first.published_at
+        assert edition.counts == {(5, 1): 2}
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_backup_beside_a_database_server(publisher, tmp_path):
     assert not back_up(publisher.directory, tmp_path / "copy")
     assert {path.name for path in (tmp_path / "copy").iterdir()} == {
