@@ -1,10 +1,14 @@
 """Starts the badge's application, unless the owner wants the board's own console.
 
 For three seconds after the start the button opens MicroPython's prompt, so that ``mpremote`` can
-reach the board. After that the serial line speaks frames only, and Ctrl-C is data.
+reach the board. Otherwise the serial line speaks frames only, and Ctrl-C is data from the first statement on.
 """
 
-import gc
+import micropython
+
+micropython.kbd_intr(-1)
+
+import gc  # noqa: E402
 
 # Loading a module leaves short-lived garbage between what stays. Collecting often while everything is
 # loaded lets the next module fill those holes; otherwise the heap ends up in pieces too small to use.
@@ -30,7 +34,6 @@ import time  # noqa: E402
 
 import bluetooth  # noqa: E402
 import machine  # noqa: E402
-import micropython  # noqa: E402
 from esp32 import NVS  # noqa: E402
 
 import board  # noqa: E402
@@ -61,9 +64,9 @@ def main() -> None:
     """Run the application; restart the board if it fails."""
     button = Button(board.button())
     if is_prompt_wanted(button):
+        micropython.kbd_intr(3)
         print("cx-badge: button pressed, the prompt is open")
         return
-    micropython.kbd_intr(-1)  # from here on Ctrl-C is data
     app = None
     try:
         app = build(button)

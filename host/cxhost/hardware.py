@@ -138,6 +138,9 @@ def simulate_command(
     press_button: Annotated[
         bool, typer.Option("--press-button", help="Hold the button while it starts: opens its prompt.")
     ] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Without the pace of a serial line and its input ring.")
+    ] = False,
 ) -> None:
     """Run a simulated badge on a pseudo-terminal in real time, until Ctrl-C; its port is printed first.
 
@@ -145,7 +148,7 @@ def simulate_command(
     """
     from cxhost.sim.pty import PtyBadge  # POSIX only
 
-    badge = PtyBadge(directory, press_button)
+    badge = PtyBadge(directory, press_button, is_paced=not fast)
     try:
         typer.echo(badge.port)
         badge.run()

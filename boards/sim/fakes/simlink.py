@@ -206,9 +206,13 @@ class RealTime:
         self.mac = mac
         self.seed = seed
         self.rtc_memory = b""
+        self.pins: "BinaryIO" = None  # type: ignore[assignment]  # simterm opens it
+        self._on_level = None
 
     def on(self, kind: int, handler: "Callable") -> None:
-        """Nothing ever happens outside."""
+        """Have ``handler(payload)`` called for LEVEL; nothing else happens outside."""
+        if kind == LEVEL:
+            self._on_level = handler
 
     def emit(self, kind: int, payload: "bytes | memoryview" = b"") -> None:
         """Nobody listens."""
@@ -231,8 +235,12 @@ class RealTime:
         """Nobody bites."""
 
     def wait_streams(self, poller: "Any", until_us: int) -> None:
-        """Wait for a real stream or for the time."""
-        poller.poll(max(0, min((until_us - self.now() + 999) // 1000, 60_000)))
+        """Wait for a real stream, a pin or for the time."""
+        poller.register(self.pins, 1)
+        for ready in poller.poll(max(0, min((until_us - self.now() + 999) // 1000, 60_000))):
+            if ready[0] is self.pins and self._on_level:
+                self._on_level(self.pins.read(2))
+        poller.unregister(self.pins)
 
     def flash_write(self) -> None:
         """Count nothing: a pseudo-terminal's badge has a full battery."""

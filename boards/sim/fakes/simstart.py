@@ -12,6 +12,8 @@ import sys
 import simlink
 import vfs
 
+_CTRL_C = 3
+
 
 def _put_fakes() -> tuple:
     import fake_time
@@ -41,13 +43,19 @@ def prepare(link: "simlink.Link | simlink.RealTime", flash_path: str, nvs_path: 
 
 
 def run(name: str) -> None:
-    """Run the file ``name`` of the badge if it is there."""
+    """Run the file ``name`` of the badge if it is there; Ctrl-C interrupts it until it says otherwise.
+
+    As shared/runtime/pyexec.c: not yet while the file is compiled.
+    """
     try:
         with open(name) as stream:
             source = stream.read()
     except OSError:
         return
-    exec(compile(source, name, "exec"), {"__name__": "__main__"})  # noqa: S102  it is the badge's own
+    code = compile(source, name, "exec")
+    sys.modules["micropython"].kbd_intr(_CTRL_C)
+    exec(code, {"__name__": "__main__"})  # noqa: S102  it is the badge's own
+    sys.modules["micropython"].kbd_intr(-1)
 
 
 def main(arguments: "list[str]") -> None:

@@ -13,6 +13,7 @@ import fcntl
 import os
 import pty
 import select
+import struct
 import subprocess
 import termios
 import threading
@@ -27,12 +28,15 @@ from cxhost.sim import wire
 from cxhost.sim.badge import BUTTON_PIN
 from cxhost.sim.folder import SimulationError, lock_folder, mac_address
 from cxhost.sim.process import command, environment, fakes
+from cxhost.sim.uart import UartIn, UartOut
 
 _RESET_STATUS = 64
 _RAW, _FRIENDLY = 0x01, 0x02
 _PROMPT = b">>> "
 _START_S = 30.0
 _POLL_S = 0.05
+_NEVER_US = 1 << 62
+_RING_BYTES = 259  # ports/esp32: 260, of which one place stays free
 _STOP, _RESET, _RESET_PRESSED = b"s", b"r", b"b"
 
 
@@ -41,10 +45,11 @@ class PtyBadge:
 
     ``port`` is the device to open. A context manager; ``run`` serves until ``stop`` is called, ``start``
     does so in a thread. With ``press_button`` the button is held while the badge starts: an application
-    that is there opens MicroPython's prompt.
+    that is there opens MicroPython's prompt. With ``is_paced`` bytes take their time, and what the badge's
+    input ring has no room for is lost (``lost`` counts it).
     """
 
-    def __init__(self, directory: Path, press_button: bool = False) -> None:
+    def __init__(self, directory: Path, press_button: bool = False, is_paced: bool = False) -> None:
         self._board = load_board("sim")
         self._fakes = fakes(self._board)
         self._folder = Path(directory)
@@ -63,6 +68,11 @@ class PtyBadge:
         self._is_pressed = press_button
         self._process: subprocess.Popen[bytes] | None = None
         self._badge = -1
+        self._terminal = ""
+        self._pins = -1
+        self._is_paced = is_paced
+        self._wire_in, self._wire_out = UartIn(), UartOut()
+        self.lost = 0
         self._is_raw = False
         self._thread: threading.Thread | None = None
 
@@ -117,7 +127,7 @@ class PtyBadge:
         while True:
             is_open = self._is_open()
             sources = [self._orders, self._badge, *([self._port] if is_open else [])]
-            ready = select.select(sources, [], [], _POLL_S)[0]
+            ready = select.select(sources, [], [], self._patience_s())[0]
             if self._orders in ready:
                 order = os.read(self._orders, 1)
                 if order == _STOP:
@@ -130,6 +140,38 @@ class PtyBadge:
                 self._to_badge()
             if self._badge in ready and not self._from_badge(is_open):
                 self._ended()
+            if self._is_paced:
+                self._deliver(is_open)
+
+    def _patience_s(self) -> float:
+        due_us = min(self._wire_in.due_us(_NEVER_US), self._wire_out.due_us(_NEVER_US))
+        return max(0.0, min(_POLL_S, (due_us - _now_us()) / 1e6))
+
+    def _deliver(self, is_open: bool) -> None:
+        """Hand over what has come to an end of the wire."""
+        for _, data in self._wire_in.take(_now_us()):
+            room = _RING_BYTES - self._unread()
+            self.lost += max(0, len(data) - room)
+            os.write(self._badge, data[: max(0, room)])
+        data = self._wire_out.take(_now_us())
+        if data and is_open:
+            os.write(self._port, data)
+
+    def _unread(self) -> int:
+        """Return how many bytes the badge has not taken yet."""
+        terminal = os.open(self._terminal, os.O_RDWR | os.O_NOCTTY)
+        try:
+            (count,) = struct.unpack("i", fcntl.ioctl(terminal, termios.FIONREAD, bytes(4)))
+        finally:
+            os.close(terminal)
+        return count
+
+    def press(self, duration_ms: int = 200) -> None:
+        """Press the button of the badge that ``start`` serves, and let it go after ``duration_ms``."""
+        os.write(self._pins, bytes((BUTTON_PIN, 0)))
+        release = threading.Timer(duration_ms / 1000, os.write, (self._pins, bytes((BUTTON_PIN, 1))))
+        release.daemon = True
+        release.start()
 
     def _is_open(self) -> bool:
         """Tell whether somebody has the port open: a pseudo-terminal without that reports a hang-up."""
@@ -145,14 +187,19 @@ class PtyBadge:
         for byte in data:
             if byte in (_RAW, _FRIENDLY):
                 self._is_raw = byte == _RAW
-        os.write(self._badge, data)
+        if self._is_paced:
+            self._wire_in.write(data, _now_us())
+        else:
+            os.write(self._badge, data)
 
     def _from_badge(self, is_open: bool) -> bool:
         try:
             data = os.read(self._badge, 4096)
         except OSError:  # the process is gone
             return False
-        if is_open and data:
+        if self._is_paced:
+            self._wire_out.write(data, _now_us())
+        elif is_open and data:
             os.write(self._port, data)
         return bool(data)
 
@@ -173,13 +220,14 @@ class PtyBadge:
         """Start the badge's process, and wait until it can be talked to."""
         self._end()
         self._badge, slave = pty.openpty()
-        tty.setraw(slave)
+        self._terminal = os.ttyname(slave)
+        tty.setraw(slave)  # Ctrl-C is data until the badge's first file runs
         mode = termios.tcgetattr(slave)
-        mode[3] |= termios.ISIG
         for key in (termios.VQUIT, termios.VSUSP):
             mode[6][key] = b"\0"
         termios.tcsetattr(slave, termios.TCSANOW, mode)
         ready, theirs = os.pipe()
+        pins, self._pins = os.pipe()
         arguments = [
             str(theirs),
             str(self._flash),
@@ -188,6 +236,7 @@ class PtyBadge:
             mac_address(self._folder.name).hex(),
             str(int(self._is_raw)),
             str(1 << BUTTON_PIN if self._is_pressed else 0),
+            str(pins),
         ]
         self._is_pressed = False
 
@@ -199,13 +248,14 @@ class PtyBadge:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            pass_fds=[theirs],
+            pass_fds=[theirs, pins],
             env=environment(self._fakes),
             start_new_session=True,
             preexec_fn=take_terminal,
         )
         os.close(slave)
         os.close(theirs)
+        os.close(pins)
         select.select([ready], [], [], _START_S)
         os.close(ready)
         if self._is_raw:
@@ -225,3 +275,8 @@ class PtyBadge:
             self._process.wait()
             self._process = None
             os.close(self._badge)
+            os.close(self._pins)
+
+
+def _now_us() -> int:
+    return time.monotonic_ns() // 1000

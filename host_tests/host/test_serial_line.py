@@ -1,0 +1,183 @@
+"""Badges on pseudo-terminals at the pace of a serial line, with the companion and mpremote as they are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from cxhost import sync
+from cxhost.companion import Badge, BadgeError
+from cxhost.consent import press_ms
+from cxhost.interpreter import InterpreterError, interpreter
+from cxhost.publisher import Publisher, listen, make_localhost_tls, serve
+from cxhost.transport import SerialTransport
+
+try:
+    interpreter()
+except InterpreterError as missing:
+    pytest.skip(str(missing), allow_module_level=True)
+
+SITE_BADGES = 20
+SITE_BYTES = 20_000
+SITE_S = 300
+LINE_BYTES_PER_S = 11_520
+
+
+@pytest.fixture
+def plugged(tmp_path):
+    """One badge that runs its application, and a companion whose owner presses the button."""
+    from cxhost.sim.hub import Hub
+
+    with Hub(tmp_path, 1) as hub:
+        badge = hub.badges[0]
+        transport = SerialTransport(badge.port)
+        companion = Badge(transport, lambda kind, _seconds: badge.press(press_ms(kind)))
+        answering(companion)
+        yield badge, companion, transport
+        transport.close()
+
+
+def answering(companion: Badge) -> dict:
+    """Return a badge's hello, as soon as it is up."""
+    for _ in range(10):
+        try:
+            return companion.hello()
+        except BadgeError:
+            continue
+    raise AssertionError("the badge does not come up")
+
+
+def mpremote(port: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mpremote", "connect", port, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_lines_pace_and_ring(plugged):
+    badge, companion, transport = plugged
+    began = time.monotonic()
+    with pytest.raises(BadgeError, match="1024"):
+        companion.request("x" * 2000)
+    assert time.monotonic() - began > 1024 / LINE_BYTES_PER_S
+    transport.write(bytes(2000))  # noise, which a badge that listens takes as it comes
+    time.sleep(0.5)
+    assert answering(companion)["protocol"] == 1
+    assert badge.lost == 0
+    with pytest.raises(BadgeError, match="consent"):
+        Badge(transport, lambda *_: transport.write(bytes(2000))).request("alerts", timeout_s=10)
+    assert badge.lost >= 2000 - 259  # it waited for its owner and read nothing
+    assert companion.request("alerts", timeout_s=10)["alerts"] == []
+
+
+def test_mpremote_gets_in_with_the_button_only(plugged):
+    badge, companion, transport = plugged
+    transport.write(b"\x03" * 50 + b"\r\x01\x04\x02")  # what tools send to get a prompt
+    assert answering(companion)["board"] == "sim"
+    transport.close()
+    badge.reset(press_button=True)
+    done = mpremote(badge.port, "exec", "import os; print('data' in os.listdir('/'), 6 * 7)")
+    assert done.stdout.split() == ["True", "42"], done.stderr
+    badge.reset()
+    transport._serial.open()
+    assert answering(companion)["board"] == "sim"
+
+
+def test_ctrl_c_floods_during_the_start(plugged):
+    """MicroPython can be interrupted for a few microseconds before boot.py and main.py forbid it (SECURITY.md)."""
+    badge, companion, transport = plugged
+    is_over = threading.Event()
+
+    def flood() -> None:
+        while not is_over.is_set():
+            transport.write(b"\x03" * 110)
+            time.sleep(0.01)
+
+    for _ in range(2):
+        thread = threading.Thread(target=flood)
+        thread.start()
+        badge.reset()
+        time.sleep(6)
+        is_over.set()
+        thread.join()
+        is_over.clear()
+        seen = transport.read(0.2)
+        assert b">>>" not in seen and b"Traceback" not in seen
+        assert answering(companion)["board"] == "sim"
+
+
+def test_a_replugged_cable_and_a_restart_in_the_middle(plugged, tmp_path):
+    badge, companion, transport = plugged
+    name = "Ruritania Health Service"
+    with Publisher.create(tmp_path / "publisher", name, "https://health.example/cx.json") as publisher:
+        companion.request("set_time", unix=int(time.time()))
+        known = sync.provision(companion, publisher.descriptor_file.read_text())["id"]
+
+    class Pulled(Exception):
+        pass
+
+    def pull(done: int, _total: int) -> None:
+        if done > 6000:
+            raise Pulled
+
+    data, held = bytes(12_000), []
+    with pytest.raises(Pulled):
+        companion.put("publication", data, progress=pull, publisher=known)
+    transport.close()
+    transport._serial.open()
+    again = Badge(transport)
+    with pytest.raises(Pulled):
+        again.put(
+            "publication", data, progress=lambda done, _: held.append(done) or pull(done, 0), publisher=known
+        )
+    badge.reset()
+    answering(again)
+    with pytest.raises(BadgeError, match="CMS"):
+        again.put("publication", data, progress=lambda done, _: held.append(done), publisher=known)
+    assert held[0] > 6000 and held[1] > 4096 and held[-1] == len(data)
+
+
+def test_twenty_badges_on_a_hub(tmp_path):
+    """A site's list of 20 KB, to everybody, with the companion's own sync, in five minutes of a serial line's pace."""
+    from cxhost.sim.hub import Hub
+
+    tls = make_localhost_tls(tmp_path)
+    listener = listen()
+    url = f"https://localhost:{listener.getsockname()[1]}/cx.json"
+    results: dict[str, sync.SyncResult] = {}
+
+    with (
+        Publisher.create(
+            tmp_path / "publisher", "Ruritania Health Service", url, fewest_new_seeds=800
+        ) as publisher,
+        Hub(tmp_path / "hub", SITE_BADGES) as hub,
+    ):
+        published = publisher.publish()
+        assert published.path.stat().st_size > SITE_BYTES
+        with serve(publisher, tls, listener), httpx.Client(verify=str(tls.ca), timeout=60) as client:
+
+            def serve_badge(port: str) -> None:
+                transport = SerialTransport(port)
+                try:
+                    companion = Badge(transport)
+                    answering(companion)
+                    companion.request("set_time", unix=int(transport.now()))
+                    sync.provision(companion, publisher.descriptor_file.read_text())
+                    results[port] = sync.sync(companion, transport, client, lambda *_: None)
+                finally:
+                    transport.close()
+
+            began = time.monotonic()
+            threads = [threading.Thread(target=serve_badge, args=(port,)) for port in hub.ports]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            took = time.monotonic() - began
+    assert [result.is_complete for result in results.values()] == [True] * SITE_BADGES
+    assert all(result.publishers[0].seeds >= 800 for result in results.values())
+    assert sum(badge.lost for badge in hub.badges) == 0
+    assert SITE_BYTES / LINE_BYTES_PER_S < took < SITE_S
