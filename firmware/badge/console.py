@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _READ_LEN = const(128)
 _REQUEST_LEN = const(1024)
-_SILENCE_MS = const(1000)  # half a frame is forgotten after it
+_SILENCE_MS = const(1000)  # half a frame or request is forgotten after it
 
 
 class Console:
@@ -35,7 +35,7 @@ class Console:
         self._decoder = frame.Decoder(frame.MAX_TO_BADGE)
         self._parts = b""
         self._last_frame = (0, -1, b"")
-        self._last_answer = b""
+        self._last_answer = (0, b"")
         self._hurry = hurry
 
     @property
@@ -52,6 +52,7 @@ class Console:
             now_ms = time.ticks_ms()
             if time.ticks_diff(now_ms, last_ms) > _SILENCE_MS:
                 self._decoder.reset()
+                self._parts = b""
             last_ms = now_ms
             for kind, sequence, payload in self._decoder.frames(memoryview(buffer)[:count]):
                 self._hurry()
@@ -60,34 +61,40 @@ class Console:
     async def _handle(self, kind: int, sequence: int, payload: bytes) -> None:
         # The whole frame is compared: the first one of a new session may happen to have the same number.
         if (kind, sequence, payload) != self._last_frame:
-            self._last_answer = b""  # nobody asks for it any more, and this request may need the memory
+            self._last_answer = (0, b"")  # nobody asks for it any more, and this request may need the memory
             self._last_answer = await self._answer(kind, sequence, payload)
             self._last_frame = (kind, sequence, payload)
-        self._serial.write(self._last_answer)
+        self._send(self._last_answer[0], sequence, self._last_answer[1])
         if kind == frame.DATA:
             self._requests.store()
 
-    async def _answer(self, kind: int, sequence: int, payload: bytes) -> bytes:
+    def _send(self, kind: int, sequence: int, payload: bytes) -> None:
+        """Send a frame in its three parts: a copy of a long answer may be more than there is room for."""
+        head, tail = frame.ends(kind, sequence, payload)
+        self._serial.write(head)
+        self._serial.write(payload)
+        self._serial.write(tail)
+
+    async def _answer(self, kind: int, sequence: int, payload: bytes) -> "tuple[int, bytes]":
+        """Return type and payload of the answer."""
         try:
             if kind == frame.PART:
                 self._add_part(payload)
-                return _json_frame(frame.REPLY, sequence, {})
+                return frame.REPLY, b"{}"
             if kind == frame.DATA:
-                return _json_frame(frame.REPLY, sequence, self._requests.data(payload))
+                return frame.REPLY, _json(self._requests.data(payload))
             if kind != frame.REQUEST:
                 raise RequestError("frame: unknown type %d" % kind)
             request = self._parse(payload)
             if request.get("do") == "get":
-                return frame.encode(frame.CHUNK, sequence, self._requests.get(request))
-            return _json_frame(frame.REPLY, sequence, await self._carry_out(request, sequence))
+                return frame.CHUNK, self._requests.get(request)
+            return frame.REPLY, _json(await self._carry_out(request, sequence))
         except (RequestError, CxError) as error:
-            return _error_frame(sequence, type(error).__name__, str(error))
+            return _error(type(error).__name__, str(error))
         except MemoryError as error:
-            return _error_frame(sequence, "MemoryError", "the badge is out of memory: " + str(error))
+            return _error("MemoryError", "the badge is out of memory: " + str(error))
         except OSError as error:
-            return _error_frame(
-                sequence, "OSError", "the badge's flash or radio failed, code %s" % error.errno
-            )
+            return _error("OSError", "the badge's flash or radio failed, code %s" % error.errno)
 
     def _add_part(self, payload: bytes) -> None:
         if len(self._parts) + len(payload) > _REQUEST_LEN:
@@ -109,16 +116,15 @@ class Console:
     async def _carry_out(self, request: dict, sequence: int) -> dict:
         def waiting(kind: str, seconds: int) -> None:
             press = "hold" if is_held(kind) else "short"
-            self._serial.write(
-                _json_frame(frame.WAITING, sequence, {"for": kind, "press": press, "seconds": seconds})
-            )
+            asked = {"for": kind, "press": press, "seconds": seconds}
+            self._send(frame.WAITING, sequence, _json(asked))
 
         return await self._requests.carry_out(request, waiting)
 
 
-def _json_frame(kind: int, sequence: int, value: dict) -> bytes:
-    return frame.encode(kind, sequence, json.dumps(value).encode())
+def _json(value: dict) -> bytes:
+    return json.dumps(value).encode()
 
 
-def _error_frame(sequence: int, error: str, message: str) -> bytes:
-    return _json_frame(frame.ERROR, sequence, {"error": error, "message": message})
+def _error(error: str, message: str) -> "tuple[int, bytes]":
+    return frame.ERROR, _json({"error": error, "message": message})

@@ -45,10 +45,16 @@ _HEADER_LEN = const(6)
 
 def encode(kind: int, sequence: int, payload: "bytes | bytearray | memoryview") -> bytes:
     """Return one whole frame; FormatError when the payload is over 65 535 bytes."""
+    head, tail = ends(kind, sequence, payload)
+    return head + bytes(payload) + tail
+
+
+def ends(kind: int, sequence: int, payload: "bytes | bytearray | memoryview") -> "tuple[bytes, bytes]":
+    """Return what stands before and after the payload in a frame; FormatError as ``encode``."""
     if len(payload) > 0xFFFF:
         raise FormatError("frame: payload too long")
-    body = struct.pack(">BBH", kind, sequence, len(payload)) + bytes(payload)
-    return _MARK + body + struct.pack(">I", binascii.crc32(body))
+    body = struct.pack(">BBH", kind, sequence, len(payload))
+    return _MARK + body, struct.pack(">I", binascii.crc32(payload, binascii.crc32(body)))
 
 
 class Decoder:
