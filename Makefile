@@ -12,7 +12,7 @@ FIRMWARE ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-killed test-powercut soak fuzz sniff statistics detection crowd check lint types format mpy flash install clean wasm bench bench-publisher
+.PHONY: help demo test test-killed test-powercut test-matching soak fuzz sniff statistics detection crowd check lint types format mpy flash install clean wasm bench bench-publisher
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ test: $(READY) $(WASM) ## run every test on CPython, inside MicroPython and on 3
 
 test-powercut: $(READY) ## pull the battery after every single write to flash, and again in every recovery
 	$(BIN)/micropython -X heapsize=64m host_tests/firmware/device/powercut.py lib firmware 1 1
+
+test-matching: $(READY) ## 10 000 random populations with every engine, a run killed at 200 random instants
+	PYTHONPATH=.:lib:host $(BIN)/python host_tests/firmware/population.py --count 10000
+	PYTHONPATH=.:lib:host $(BIN)/python -m host_tests.firmware.test_matching
 
 soak: $(READY) ## two weeks of a badge's life in a crowd: heap, wear, and what a flood of identifiers leaves
 	PYTHONPATH=lib:host $(BIN)/python host_tests/firmware/soak.py --days 14

@@ -13,6 +13,7 @@ _TOLERANCE_S = const(60)
 _ID_S = const(605)
 _ID_SPREAD_S = const(160)
 _SLACK_S = const(660)  # it may be heard at any time of its life
+_OVERLAP_S = const(120)  # one badge's visits do not overlap by more, as far as their ends are known
 _MOST_IDS = const(160)  # farther from a sighting nothing is concluded
 
 
@@ -38,7 +39,7 @@ class Span:
         ``used``: how many of its identifiers were used, 0 when that is not known.
         """
         last, first = self._last, other._first
-        if last is None or first is None or last[0] != first[0] or first[1] < last[1]:
+        if last is None or first is None or last[0] != first[0] or first[1] + _OVERLAP_S < last[3]:
             return False
         left = max(used - last[2] - 1, 0)  # identifiers between the last sighting and the end
         gap = first[1] - first[2] * _ID_S - last[1] - (left + 1) * _ID_S
