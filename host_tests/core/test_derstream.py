@@ -141,3 +141,32 @@ def test_a_block_is_tied_to_the_chunk_when_it_is_used():
     reader = StreamReader(SecondPass(Turncoat(data, 17), first.chunk_hashes))
     assert reader.take(1024) == data[:1024]
     raises(SignatureError, reader.take, 1)
+
+
+def test_an_element_may_begin_at_the_end_of_any_block():
+    """Whole elements are what was written, wherever in a block their headers begin, on both passes."""
+    for length in (0, 5, 200, 1500):
+        wanted = der.encode(0xA0, b"\x2a" * length)
+        for before in range(1012, 1030):
+            padding = der.encode(der.OCTET_STRING, bytes(before - 4))  # its header has four octets
+            data = padding + wanted
+            assert len(padding) == before
+            first = FirstPass(d.stream(data))
+            reader = StreamReader(first)
+            reader.end = len(data)
+            reader.skip("padding")
+            assert reader.element("x") == wanted
+            assert reader.at_end()
+            first.finish(len(data), "x")
+            second = StreamReader(SecondPass(d.stream(data), first.chunk_hashes))
+            second.end = len(data)
+            second.position = before
+            assert second.element("x") == wanted
+
+
+def test_an_element_that_is_too_long_or_cut_off():
+    element = der.encode(0x30, bytes(300))
+    for data, limit in ((element, 303), (element[:-1], 4096), (b"\x1f\x82\x00\x01a", 4096)):
+        reader = StreamReader(FirstPass(d.stream(data)))
+        reader.end = len(element)
+        raises(FormatError, reader.element, "x", limit)

@@ -201,3 +201,15 @@ class StreamReader(der.Reader):
             done += len(part)
             self.position += len(part)
         return bytes(copy)
+
+    def element(self, what: str, limit: int = 4096) -> bytes:
+        """Return the next element whole. Its header, of which DER has one form, is written anew.
+
+        A first pass cannot go back to the block in which the header began.
+        """
+        start = self.position
+        tag, length = self.header(what)
+        if tag > 0xFF:
+            raise self.fail(what, "a long tag")
+        self._bound(self.position - start + length, what, limit)
+        return der.encode(tag, self.take(length))
