@@ -12,7 +12,7 @@ FIRMWARE ?=
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-killed test-powercut test-matching soak fuzz sniff statistics detection crowd check lint types format mpy flash install clean wasm bench bench-publisher
+.PHONY: help demo test test-killed test-powercut test-matching soak fuzz sniff statistics detection crowd check lint types format mpy flash install image size clean wasm bench bench-publisher
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,13 @@ bench: $(READY) ## measure engines, documents, radio handler and contact log: sp
 	$(BIN)/python bench/contactlog.py
 
 bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, a day of 19 500 reports, a crowd
+size: $(READY) $(WASM) ## how large the application is: flash for each board, RAM of an idle badge on 32 bits
+	PYTHONPATH=lib:host $(BIN)/python bench/size.py
+
+image: $(READY) ## one file for production: BOARD=ESP32_GENERIC FIRMWARE=file.bin, into build/BOARD.bin
+	$(BIN)/cxbadge image --board "$(BOARD)" --output build/$(BOARD).bin $(if $(FIRMWARE),--firmware "$(FIRMWARE)")
+
+bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, reports in a second
 	$(BIN)/python bench/publisher.py
 	$(BIN)/python bench/publisher.py --postgresql --seeds 0
 	$(BIN)/python bench/publisher_day.py
@@ -97,10 +104,10 @@ mpy: $(READY) ## compile the badge's application to bytecode in build/mpy
 	$(BIN)/cxbadge build --board $(BOARD)
 
 flash: $(READY) ## put MicroPython on a badge: BOARD=ESP32_GENERIC PORT=/dev/ttyUSB0 FIRMWARE=file.bin
-	$(BIN)/cxbadge flash --board "$(BOARD)" --port "$(PORT)" --firmware "$(FIRMWARE)"
+	$(BIN)/cxbadge flash --board "$(BOARD)" $(if $(PORT),--port "$(PORT)") $(if $(FIRMWARE),--firmware "$(FIRMWARE)")
 
 install: $(READY) ## put the application on a badge that has MicroPython: PORT=/dev/ttyUSB0
-	$(BIN)/cxbadge install --board "$(BOARD)" --port "$(PORT)"
+	$(BIN)/cxbadge install --board "$(BOARD)" $(if $(PORT),--port "$(PORT)")
 
 clean: ## remove everything that was built, the environment included
 	rm -rf $(VENV) build host_tests/wasm/node_modules .pytest_cache .ruff_cache .hypothesis .coverage
