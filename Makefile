@@ -58,14 +58,13 @@ bench: $(READY) ## measure engines, documents, radio handler and contact log: sp
 	$(BIN)/python bench/radio.py
 	$(BIN)/python bench/contactlog.py
 
-bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, a day of 19 500 reports, a crowd
 size: $(READY) $(WASM) ## how large the application is: flash for each board, RAM of an idle badge on 32 bits
 	PYTHONPATH=lib:host $(BIN)/python bench/size.py
 
 image: $(READY) ## one file for production: BOARD=ESP32_GENERIC FIRMWARE=file.bin, into build/BOARD.bin
 	$(BIN)/cxbadge image --board "$(BOARD)" --output build/$(BOARD).bin $(if $(FIRMWARE),--firmware "$(FIRMWARE)")
 
-bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, reports in a second
+bench-publisher: $(READY) ## measure the publisher: lists of a million seeds, a day of 19 500 reports, a crowd
 	$(BIN)/python bench/publisher.py
 	$(BIN)/python bench/publisher.py --postgresql --seeds 0
 	$(BIN)/python bench/publisher_day.py

@@ -3,8 +3,8 @@
 Flash: the bytecode that ``cxbadge install`` puts on each board, and its share of the board's budget. RAM: the
 same bytecode, loaded and started in MicroPython's WebAssembly build, whose words and small integers have an
 ESP32's size; its heap is measured after a collection. Machine code lies outside the heap on an ESP32 and is
-left out, its tables count. ``asyncio`` is counted with half of what its objects take on 64 bits. Exit status 1
-when the idle badge leaves less than 40 KB of an ESP32's heap.
+left out, its tables count. ``asyncio`` is counted with half of what its objects take on 64 bits. Exit
+status 1 when the idle badge leaves less than 40 KB of an ESP32's heap.
 """
 
 from __future__ import annotations
@@ -147,9 +147,7 @@ def show(flash: dict[str, tuple[int, int]], heap: dict[str, int] | None) -> None
     for name, count in heap.items():
         table.add_row(name, f"{count:,}")
     Console().print(table)
-    print(
-        f"of {HEAP_BYTES:,} bytes with Bluetooth on; {LEAST_FREE:,} are wanted free at least, aim {AIM_FREE:,}"
-    )
+    print(f"of {HEAP_BYTES:,} bytes with Bluetooth on; {LEAST_FREE:,} free are wanted, aim {AIM_FREE:,}")
 
 
 if __name__ == "__main__":
