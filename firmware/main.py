@@ -99,6 +99,7 @@ def build(button: Button) -> App:
         board.battery(),
         board.buzzer(),
         board.display(),
+        board.cable(),
     )
     machine.freq(app.profile.cpu_mhz * 1_000_000)
     return app

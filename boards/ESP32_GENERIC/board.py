@@ -22,6 +22,10 @@ def led() -> Pin:
     return Pin(2, Pin.OUT, value=0)
 
 
+def cable() -> None:
+    """Return what tells whether the charging cable is there: this board cannot tell."""
+
+
 def button() -> Pin:
     """Return the pin of the button, low while pressed."""
     return Pin(0, Pin.IN, Pin.PULL_UP)

@@ -24,6 +24,10 @@ def led() -> Pixel:
     return Pixel(Pin(8, Pin.OUT))
 
 
+def cable() -> None:
+    """Return what tells whether the charging cable is there: this board cannot tell."""
+
+
 def button() -> Pin:
     """Return the pin of the button, low while pressed."""
     return Pin(9, Pin.IN, Pin.PULL_UP)

@@ -8,7 +8,7 @@ import sys
 
 from machine import I2C, SPI, Pin, Signal
 
-from badge.drivers.axp192 import Axp192
+from badge.drivers.axp192 import Axp192, Cable
 from badge.drivers.buzzer import Buzzer
 from badge.drivers.st7789 import Screen
 
@@ -25,6 +25,11 @@ def console() -> "tuple[BinaryIO, BinaryIO]":
 def led() -> Signal:
     """Return the LED; level 1 lights it, which pulls its pin low."""
     return Signal(Pin(10, Pin.OUT, value=1), invert=True)
+
+
+def cable() -> Cable:
+    """Return what tells whether the charging cable is there."""
+    return Cable(battery())
 
 
 def button() -> Pin:

@@ -18,6 +18,11 @@ def led() -> Pin:
     return Pin(2, Pin.OUT, value=0)
 
 
+def cable() -> simconsole.Cable:
+    """Return what tells whether the charging cable is there."""
+    return simconsole.Cable()
+
+
 def button() -> Pin:
     """Return the pin of the button, low while pressed."""
     return Pin(0, Pin.IN, Pin.PULL_UP)

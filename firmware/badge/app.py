@@ -13,6 +13,7 @@ from badge.clock import CHECKPOINT_S, FIRST_CHECKPOINT_S, Clock
 from badge.console import Console
 from badge.contacts import ContactLog
 from badge.events import Events
+from badge.loading import Loaded
 from badge.matching import Matching
 from badge.observer import Observer
 from badge.processor import Processor
@@ -23,11 +24,14 @@ from badge.requests import Requests
 from badge.seeds import Seeds
 from badge.storage import Storage
 from badge.ui import Ui
+from badge.wifi import Wifi
 from cx import aes, profiles
 from cx.compat import TYPE_CHECKING, const
+from cx.errors import CxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from bluetooth import BLE
     from esp32 import NVS
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from badge.drivers.led import Led
     from badge.drivers.serial import UsbSerial
     from badge.drivers.st7789 import Screen
+    from badge.publications import Publisher
     from cx.bloom import Bloom
 
 VERSION = "0.1.0"
@@ -46,6 +51,8 @@ _CRASH = "crash"
 _WIPE = "wipe"
 _SETTINGS = "settings"
 _START = const(0)  # numbers of badge/events.py
+_LIST_TAKEN = const(6)
+_LIST_REFUSED = const(7)
 _CRASHED = const(1)
 _RETENTION_DAYS = const(14)
 _WATCH_S = const(60)
@@ -57,7 +64,7 @@ class App:
     """The whole badge.
 
     ``board``: the values of ``board.json``. ``contact_filter``: made by ``main.py`` before anything else.
-    ``start_watchdog``: starts the timer that resets the board unless it is fed every minute. The last three
+    ``start_watchdog``: starts the timer that resets the board unless it is fed every minute. The last four
     are None where the board has none.
     """
 
@@ -74,6 +81,7 @@ class App:
         battery: "Axp192 | None" = None,
         buzzer: "Buzzer | None" = None,
         screen: "Screen | None" = None,
+        cable: "Any" = None,
     ) -> None:
         self.version = VERSION
         self.board_name = board["name"]
@@ -124,6 +132,8 @@ class App:
             screen,
         )
         self.processor = Processor(self.profile.cpu_mhz)
+        self.wifi = Wifi(self, cable)
+        self.ui.on_hold = self.wifi.open
         self.console = Console(serial, Requests(self), self.processor.hurry)
         self._start_watchdog = start_watchdog
 
@@ -137,6 +147,7 @@ class App:
             self.observer.run(),
             self.matching.run(),
             self.console.run(),
+            self.wifi.run(),
             self.ui.run(),
             self.ui.watch_button(),
             self._keep_house(),
@@ -168,6 +179,18 @@ class App:
                 watchdog.feed()
             self.processor.calm()
             await asyncio.sleep(_WATCH_S)
+
+    async def take_list(self, publisher: "Publisher", name: str) -> int:
+        """Take the file ``name`` as a publisher's list; return its publishedAt. CxError when refused."""
+        try:
+            published_at = await self.publications.take(publisher, name)
+        except CxError:
+            self.events.note(_LIST_REFUSED, int(publisher.id, 16))
+            raise
+        self.events.note(_LIST_TAKEN, int(publisher.id, 16))
+        with Loaded("badge.dates") as dates:
+            dates.trust_after(self.clock, published_at)
+        return published_at
 
     async def wipe(self) -> None:
         """Restart into the wiping of everything that this badge holds."""

@@ -6,8 +6,9 @@
 import asyncio
 import struct
 
-from badge import dates, events
+from badge import dates, events, networks
 from badge.transfer import RequestError, whole_number
+from badge.wifi import UNSENT
 from cx import profiles
 from cx.compat import TYPE_CHECKING, const
 
@@ -29,6 +30,8 @@ _CONSENT = {
     "configure": "settings",
     "remove": "removal",
     "log": "",
+    "wifi": "settings",
+    "sent": "",
 }
 _YEAR_2020 = const(1577836800)
 _YEAR_2100 = const(4102444800)
@@ -72,6 +75,8 @@ def check(app: "App", name: str, request: dict, others: "list[str]") -> str:
         _publisher(app, request)
         _text(request, "code")
         _days(request)
+    elif name == "wifi":
+        networks.change(app.storage, request)
     elif name == "log" and "first" in request:
         whole_number(request, "first", 0, 0xFFFF)
     return kind
@@ -94,6 +99,13 @@ def act(app: "App", transfer: "Transfer", name: str, request: dict, waited_s: in
         return {"wiping": True}
     if name == "configure":
         return _configure(app, _settings(app, request))
+    if name == "wifi":
+        app.events.note(_SETTINGS)
+        app.wifi.wake()
+        return networks.configure(app.storage, request)
+    if name == "sent":  # by the computer: the badge need not send its report over Wi-Fi
+        app.storage.remove(UNSENT)
+        return {}
     if name == "remove":
         return _remove(app, _publisher(app, request))
     return _log(app, request.get("first", 0))
@@ -102,13 +114,13 @@ def act(app: "App", transfer: "Transfer", name: str, request: dict, waited_s: in
 def _put(app: "App", transfer: "Transfer", request: dict) -> dict:
     what = _text(request, "what")
     publisher = ""
-    if what == "descriptor":
+    if what in ("descriptor", "authorities"):
         limit = _DESCRIPTOR_BYTES
     elif what == "publication":
         limit = app.publications.limit_bytes
         publisher = _publisher(app, request).id
     else:
-        raise RequestError("what: descriptor or publication")
+        raise RequestError("what: descriptor, publication or authorities")
     size = whole_number(request, "size", 1, limit)
     return {"offset": transfer.begin(what, publisher, size, _text(request, "sha256"))}
 
@@ -129,7 +141,9 @@ def _report(app: "App", transfer: "Transfer", request: dict) -> dict:
             raise RequestError("again: there is no earlier report")
     else:
         app.advertiser.renew()  # silent before anything of the seed on air is given away
-        report = app.seeds.report(_publisher(app, request).name, request["code"], _days(request))
+        publisher = _publisher(app, request)
+        report = app.seeds.report(publisher.name, request["code"], _days(request))
+        app.storage.save_json(UNSENT, {"publisher": publisher.id, "tries": 0})
     return {"size": len(report), "sha256": transfer.offer(report)}
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from badge.storage import Storage
 
 _FILE = "clock"
+_TRIAL = "trial"
 _DAY_S = const(86400)
 _HOUR_S = const(3600)
 # uptime_s() must be called at least every 6 days: ticks_ms wraps after 12.4, ticks_diff is right for half.
@@ -80,7 +81,27 @@ class Clock:
         self._nvs.commit()
         return boot & 0xFFFF
 
+    def try_date(self, now: int) -> None:
+        """Set the chip's clock, which TLS goes by, to a date that is not certain, until ``end_trial``.
+
+        Nothing else takes notice of it, not even after a restart in between.
+        """
+        self._nvs.set_i32(_TRIAL, 1)
+        self._nvs.commit()
+        self._rtc.datetime(_rtc_fields(now))
+
+    def end_trial(self) -> None:
+        """Set the chip's clock to what is known, or back to its beginning."""
+        if _stored(self._nvs, _TRIAL):
+            now = self.unix()
+            self._rtc.datetime(_rtc_fields(_1970_TO_2000_S if now is None else now))
+            self._nvs.erase_key(_TRIAL)
+            self._nvs.commit()
+
     def _read_rtc(self) -> None:
+        if _stored(self._nvs, _TRIAL):
+            self.end_trial()
+            return
         year, month, day, _, hour, minute, second, _ = self._rtc.datetime()
         now = time.mktime((year, month, day, hour, minute, second, 0, 0)) + _epoch()  # type: ignore[arg-type]
         if now >= _RELEASED and now - self._life_s >= self._least_offset(len(self._entries)):

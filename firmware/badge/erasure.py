@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _IS_FOLDER = const(0x4000)
 _PIECE_LEN = const(512)
 # The boot's number stays: nothing that other badges remember may ever meet it again.
-_KEYS = ("position", "life")
+_KEYS = ("position", "life", "trial")
 
 
 def erase_all(nvs: "NVS", root: str = ROOT) -> None:

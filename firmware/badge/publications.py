@@ -164,6 +164,8 @@ class Publications:
         self._storage.rename(name, self._list(publisher))
         publisher.state["pending"] = True
         publisher.state["taken_at"] = self._clock.unix()
+        with Loaded("cx.updates") as updates:
+            publisher.state["updates"] = updates.remember(header)
         self._save(publisher)
         return header.published_at
 
@@ -174,6 +176,13 @@ class Publications:
             for _ in publication.verify_steps(stream, publisher.certificate, header):
                 await asyncio.sleep_ms(0)
         return header
+
+    def note_validators(self, publisher: Publisher, url: str, etag: str, modified: str) -> None:
+        """Keep what the server said of the file at ``url``, from which the list was taken."""
+        with Loaded("cx.updates") as updates:
+            plan = updates.note_validators(publisher.state["updates"], url, etag, modified)
+        publisher.state["updates"] = plan
+        self._save(publisher)
 
     def open_list(self, publisher: Publisher) -> "BinaryIO":
         """Return the waiting list as a binary stream."""

@@ -2,8 +2,8 @@
 
 No request returns a seed, a preseed, a private key, a contact or an identifier; a seed report
 leaves the badge only after the button. Consent is needed for: a publisher after the first, any
-change of a known one, removing one, reading alerts (they are health data), reporting, settings, wiping, and
-setting a clock that was known by more than an hour or to a date that cannot be (``badge.dates``).
+change of a known one, removing one, reading alerts (they are health data), reporting, settings, Wi-Fi, wiping,
+and setting a clock that was known by more than an hour or to a date that cannot be (``badge.dates``).
 """
 
 import gc
@@ -13,7 +13,6 @@ from badge.transfer import RequestError, Transfer, whole_number
 from badge.ui import CONSENT_S, is_held
 from cx import frame
 from cx.compat import TYPE_CHECKING, const
-from cx.errors import CxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +26,6 @@ __all__ = ["RequestError", "Requests"]
 # Numbers of badge/events.py
 _PUBLISHER_ADDED = const(3)
 _PUBLISHER_CHANGED = const(4)
-_LIST_TAKEN = const(6)
-_LIST_REFUSED = const(7)
 _NOT_AGREED = const(9)
 
 
@@ -109,6 +106,7 @@ class Requests:
                 "noise_bytes": app.console.dropped,
                 "lost_files": app.storage.lost,
                 "last_crash": app.last_crash(),
+                "wifi": app.wifi.summary(),
                 "free_bytes": _free_heap(),
                 "publishers": [_publisher(known) for known in app.publications.publishers.values()],
                 "matching": app.matching.info(),
@@ -122,6 +120,8 @@ class Requests:
         try:
             if self._transfer.what == "descriptor":
                 return await self._take_descriptor(waiting)
+            if self._transfer.what == "authorities":
+                return await self._take_authorities(waiting)
             return await self._take_publication()
         finally:
             self._transfer.clear()
@@ -136,20 +136,19 @@ class Requests:
         is_new = len(app.publications.publishers) > count
         if is_new or needs_consent:
             app.events.note(_PUBLISHER_ADDED if is_new else _PUBLISHER_CHANGED, int(publisher.id, 16))
+            app.wifi.wake()
         return _publisher(publisher)
 
     async def _take_publication(self) -> dict:
         publisher = self._app.publications.get(self._transfer.publisher)
-        try:
-            published_at = await self._app.publications.take(publisher, self._transfer.name)
-        except CxError:
-            self._app.events.note(_LIST_REFUSED, int(publisher.id, 16))
-            raise
-        self._app.events.note(_LIST_TAKEN, int(publisher.id, 16))
-        with Loaded("badge.dates") as dates:
-            dates.trust_after(self._app.clock, published_at)
+        published_at = await self._app.take_list(publisher, self._transfer.name)
         self._app.matching.start()
         return {"published_at": published_at}
+
+    async def _take_authorities(self, waiting: "Waiting") -> dict:
+        await self._consent("settings", waiting)
+        with Loaded("badge.networks") as networks:
+            return networks.take_authorities(self._app.storage, self._transfer.name)
 
     async def _rarely(self, name: str, request: dict, waiting: "Waiting") -> dict:
         """Carry out what ``badge.caretaking`` does; its code is not kept while the owner is waited for."""
@@ -181,6 +180,7 @@ def _publisher(publisher) -> dict:  # noqa: ANN001  type only known to the type 
         "pending": publisher.is_pending,
         "unknown_types": publisher.unknown_types,
         "needs_full": publisher.needs_full,
+        "updates": publisher.state.get("updates"),
     }
 
 

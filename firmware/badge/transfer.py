@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from badge.storage import Storage
 
 _FILE = "put"
-_ABOUT = "put.about"
 _READ_LEN = const(512)
 _OFFER_MS = const(120_000)  # the owner consented to this transfer, not to a later one
 _CHUNK_LEN = const(512)
@@ -33,11 +32,12 @@ class RequestError(Exception):
 
 
 class Transfer:
-    """One file coming in at a time, and one going out."""
+    """One file coming in at a time, and one going out. ``name``: the incoming file's in the storage."""
 
-    def __init__(self, storage: "Storage") -> None:
+    def __init__(self, storage: "Storage", name: str = _FILE) -> None:
         self._storage = storage
-        self._about: "dict" = storage.load_json(_ABOUT, {})
+        self.name = name
+        self._about: "dict" = storage.load_json(self._about_name, {})
         self._stream: "BinaryIO | None" = None
         self._held = self._stored = self._size()  # taken; of these, in the file
         self._piece = _NOTHING
@@ -47,9 +47,8 @@ class Transfer:
         self._offered_ms = 0
 
     @property
-    def name(self) -> str:
-        """The incoming file's name in the storage."""
-        return _FILE
+    def _about_name(self) -> str:
+        return self.name + ".about"
 
     @property
     def what(self) -> str:
@@ -64,10 +63,10 @@ class Transfer:
     def begin(self, what: str, publisher: str, size: int, sha256: str) -> int:
         """Announce a file; return how many of its bytes are held already."""
         about = {"what": what, "publisher": publisher, "size": size, "sha256": sha256}
-        self._close()
+        self.close()
         if about != self._about:
             self.clear()
-            self._storage.save_json(_ABOUT, about)
+            self._storage.save_json(self._about_name, about)
             self._about = about
         self._failure = None
         self._held = self._stored = self._size()
@@ -109,21 +108,21 @@ class Transfer:
                 self._stored += count
                 piece = piece[count:]
                 if self._stored in (self._block_end, self._about["size"]):
-                    self._close()
+                    self.close()
         except OSError as error:
-            self._close()
+            self.close()
             self._held = self._stored = self._size()
             self._failure = error
 
     def check(self) -> None:
         """RequestError unless the whole file has come and its hash is right; a wrong one is removed."""
-        self._close()
+        self.close()
         if not self._about:
             raise RequestError("end: nothing was put")
         if self._size() != self._about["size"]:
             raise RequestError("end: %d of %d bytes have come" % (self._size(), self._about["size"]))
         digest = hashlib.sha256()
-        with open(self._storage.path(_FILE), "rb") as stream:
+        with open(self._storage.path(self.name), "rb") as stream:
             while True:
                 piece = stream.read(_READ_LEN)
                 if not piece:
@@ -133,21 +132,25 @@ class Transfer:
             self.clear()
             raise RequestError("sha256: the file was damaged on its way; put it again")
 
+    def content(self) -> bytes:
+        """Return the whole incoming file."""
+        with open(self._storage.path(self.name), "rb") as stream:
+            return stream.read()
+
     def text(self) -> str:
         """Return the incoming file as text; RequestError when it is not UTF-8."""
-        with open(self._storage.path(_FILE), "rb") as stream:
-            try:
-                return stream.read().decode()
-            except (UnicodeError, ValueError):
-                raise RequestError("descriptor: not UTF-8")
+        try:
+            return self.content().decode()
+        except (UnicodeError, ValueError):
+            raise RequestError("descriptor: not UTF-8")
 
     def clear(self) -> None:
         """Forget the incoming file; one that was renamed in the meantime stays where it is."""
-        self._close()
+        self.close()
         self._about = {}
         self._held = self._stored = 0
-        self._storage.remove(_ABOUT)
-        self._storage.remove(_FILE)
+        self._storage.remove(self._about_name)
+        self._storage.remove(self.name)
 
     def offer(self, data: "bytes | bytearray") -> str:
         """Let ``data`` be fetched in chunks; return its SHA-256 in hexadecimal."""
@@ -168,21 +171,22 @@ class Transfer:
         self._offered = b""
 
     def _open(self) -> None:
-        self._stream = open(self._storage.path(_FILE), "ab")  # noqa: SIM115  open over many pieces
+        self._stream = open(self._storage.path(self.name), "ab")  # noqa: SIM115  open over many pieces
         blocks = self._stored // _BLOCK_LEN + 1
         while _capacity(blocks) <= self._stored:
             blocks += 1
         self._block_end = _capacity(blocks)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the file; what has come of it stays."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
     def _size(self) -> int:
-        if not self._storage.exists(_FILE):
+        if not self._storage.exists(self.name):
             return 0
-        return os.stat(self._storage.path(_FILE))[6]
+        return os.stat(self._storage.path(self.name))[6]
 
 
 def _capacity(blocks: int) -> int:

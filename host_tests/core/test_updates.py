@@ -88,22 +88,19 @@ def test_back_off_doubles_and_ends():
 
 def test_a_date_from_the_network_lies_where_a_signed_list_says():
     good = plan()
-    assert updates.is_date_plausible(AT, None, good)
-    assert updates.is_date_plausible(AT - 300, None, good)
-    assert not updates.is_date_plausible(AT - 301, None, good)
-    assert updates.is_date_plausible(AT + 3600 + DAY_S, None, good)
-    assert not updates.is_date_plausible(AT + 3601 + DAY_S, None, good)
-    assert not updates.is_date_plausible(AT, None, None)
+    assert updates.is_date_plausible(AT, good)
+    assert updates.is_date_plausible(AT - 300, good)
+    assert not updates.is_date_plausible(AT - 301, good)
+    assert updates.is_date_plausible(AT + 3600 + DAY_S, good)
+    assert not updates.is_date_plausible(AT + 3601 + DAY_S, good)
 
 
 def test_a_list_that_claims_to_be_valid_for_ever_is_no_evidence_for_ever():
-    assert not updates.is_date_plausible(AT + 9 * DAY_S, None, plan(not_after=AT + 4000 * DAY_S))
-    assert updates.is_date_plausible(AT + DAY_S, None, plan(not_after=0))
+    assert not updates.is_date_plausible(AT + 9 * DAY_S, plan(not_after=AT + 4000 * DAY_S))
+    assert updates.is_date_plausible(AT + DAY_S, plan(not_after=0))
 
 
-def test_a_known_date_moves_by_an_hour_at_most_unless_the_list_shows_that_it_is_behind():
-    good = plan()
-    assert updates.is_date_plausible(AT + 3600, AT, good)
-    assert not updates.is_date_plausible(AT + 3601, AT, good)
-    assert not updates.is_date_plausible(AT, AT + 3601, good)
-    assert updates.is_date_plausible(AT + 9000, AT - 301, good)
+def test_a_list_shows_that_a_date_is_behind():
+    assert updates.is_behind(None, plan())
+    assert updates.is_behind(AT - 301, plan())
+    assert not updates.is_behind(AT - 300, plan())

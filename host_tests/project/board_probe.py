@@ -56,7 +56,7 @@ space = {}
 with open(sys.argv[1]) as stream:  # noqa: PTH123
     exec(stream.read(), space)  # noqa: S102  the board itself, without its chip
 found = {}
-for name in ("console", "led", "button", "buzzer", "battery", "display"):
+for name in ("console", "led", "button", "buzzer", "battery", "display", "cable"):
     pins.clear()
     made = space[name]()
     found[name] = {

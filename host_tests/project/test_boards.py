@@ -19,7 +19,7 @@ from cxhost.interpreter import InterpreterError, interpreter
 from cxhost.sim.process import fakes
 
 PROBE = Path(__file__).parent / "board_probe.py"
-FUNCTIONS = {"console", "led", "button", "buzzer", "battery", "display"}
+FUNCTIONS = {"console", "led", "button", "buzzer", "battery", "display", "cable"}
 # For each chip: mpy-cross's name, where an image lies, pins that do not exist or carry the flash, pins that
 # are inputs only, number of pins (data sheets).
 CHIPS = {
@@ -130,5 +130,6 @@ def test_pins_are_those_of_its_table_and_fit_its_chip(real):
     assert found["led"]["is_there"] and "value" in found["led"]["can"]
     assert len(found["button"]["pins"]) == 1
     assert not found["battery"]["is_there"] or "millivolts" in found["battery"]["can"]
+    assert not found["cable"]["is_there"] or "value" in found["cable"]["can"]
     assert not found["buzzer"]["is_there"] or "value" in found["buzzer"]["can"]
     assert not found["display"]["is_there"] or {"show", "clear"} <= set(found["display"]["can"])

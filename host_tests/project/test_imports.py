@@ -27,6 +27,7 @@ MICROPYTHON = {
     "asyncio",
     "binascii",
     "bluetooth",
+    "errno",
     "esp32",
     "framebuf",
     "gc",
@@ -35,11 +36,14 @@ MICROPYTHON = {
     "json",
     "machine",
     "micropython",
+    "network",
     "os",
     "select",
+    "socket",
     "struct",
     "sys",
     "time",
+    "tls",
     "vfs",
 }
 

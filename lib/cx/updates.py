@@ -25,7 +25,6 @@ _MAX_BACK_OFF_S = const(43200)
 _MAX_DOUBLINGS = const(6)
 # A date from the network may be so much behind publishedAt: publishers' and time servers' clocks differ.
 _SLACK_S = const(300)
-_CLOCK_STEP_S = const(3600)
 _VALIDATOR_LEN = const(128)
 
 
@@ -114,19 +113,18 @@ def back_off_s(failures: int, draw: int) -> int:
     return wait_s + wait_s * draw // 1024
 
 
-def is_date_plausible(date: int, known: "int | None", plan: "Plan | None") -> bool:
-    """Tell whether a date that nobody signed, from a time server, may be taken.
+def is_date_plausible(date: int, plan: "Plan") -> bool:
+    """Tell whether a date that nobody signed, from a time server, agrees with a list that was verified.
 
-    It has to lie between ``publishedAt`` of a list that was verified, less five minutes, and a day after its
-    ``nextUpdateNotAfter``: whoever can answer for the time server can then not move the badge's date further
-    than old lists reach. A date that is ``known`` moves by at most an hour, as over USB without the button,
-    unless the list shows that it is behind.
+    It has to lie between ``publishedAt``, less five minutes, and a day after ``nextUpdateNotAfter``: whoever
+    answers for the time server can then not move the badge's date further than old lists reach.
     """
-    if plan is None or not plan["published_at"] - _SLACK_S <= date <= max_date(plan):
-        return False
-    if known is None or known < plan["published_at"] - _SLACK_S:
-        return True
-    return -_CLOCK_STEP_S <= date - known <= _CLOCK_STEP_S
+    return plan["published_at"] - _SLACK_S <= date <= max_date(plan)
+
+
+def is_behind(known: "int | None", plan: "Plan") -> bool:
+    """Tell whether a list that was verified shows that the badge's date is not known, or behind."""
+    return known is None or known < plan["published_at"] - _SLACK_S
 
 
 def max_date(plan: "Plan") -> int:

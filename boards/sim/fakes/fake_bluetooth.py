@@ -7,6 +7,7 @@ tracing badge has no use for (GATT, connections, pairing) is not here and raises
 import struct
 import sys
 
+import simlink
 from fake_os import urandom
 from micropython import const
 from simlink import ADVERTISE, ADVERTISE_STOP, HEARD, SCAN, SCAN_DONE, SCAN_STOP, link
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+_ENOMEM = const(12)
 _ENODEV = const(19)
 _EINVAL = const(22)
 _EALREADY = const(114)
@@ -74,8 +76,13 @@ class BLE:
             raise OSError(_ENODEV)
 
     def active(self, on: "bool | None" = None) -> bool:
-        """Switch the radio; return whether it is on. Switching on starts the stack afresh."""
+        """Switch the radio; return whether it is on. Switching on starts the stack afresh.
+
+        OSError while Wi-Fi is on and has had a TLS session: there is not the memory for both.
+        """
         if on is not None:
+            if on and simlink.has_tls:
+                raise OSError(_ENOMEM)
             if self._on:
                 self.gap_advertise(None)
                 self.gap_scan(None)

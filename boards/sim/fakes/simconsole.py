@@ -79,6 +79,14 @@ class _Output(io.IOBase):
         return len(view)
 
 
+class Cable:
+    """The charging cable."""
+
+    def value(self) -> int:
+        """Return 1 while it is there."""
+        return int(getattr(link, "has_cable", False))
+
+
 def open_console() -> "tuple[BinaryIO, BinaryIO]":
     """Return (input, output)."""
     if link.__class__.__name__ == "RealTime":

@@ -54,6 +54,8 @@ _EVENT_BYTES = const(10)
 _AHEAD_US = const(10_000)
 
 link: "Link" = None  # type: ignore[assignment]
+# Whether a TLS session was begun since Wi-Fi was switched on: then there is no memory for Bluetooth.
+has_tls = False
 
 
 class Link:
@@ -192,6 +194,8 @@ class RealTime:
     dispatching = False
     interrupted = False
     cpu_mhz = 160
+    access_points: "dict[str, str] | None" = None  # network names and their keys, which lead to this computer
+    has_cable = False
 
     def __init__(self, seed: bytes, mac: bytes, cause: int) -> None:
         import utime

@@ -19,13 +19,17 @@ def _put_fakes() -> tuple:
     import fake_time
 
     sys.modules["time"] = fake_time
-    for name in ("os", "micropython", "asyncio", "select", "bluetooth", "machine", "esp32"):
+    names = ["os", "micropython", "asyncio", "select", "bluetooth", "machine", "esp32", "network"]
+    if getattr(simlink.link, "access_points", None):
+        names += ["tls", "socket"]
+    for name in names:
         fake = __import__("fake_" + name)
         sys.modules["_asyncio" if name == "asyncio" else name] = fake
+    import fake_esp32
     import simconsole  # noqa: F401  the board asks for it after the computer's files are gone
     import simdisk
 
-    return fake, simdisk
+    return fake_esp32, simdisk
 
 
 def prepare(link: "simlink.Link | simlink.RealTime", flash_path: str, nvs_path: str) -> None:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from machine import I2C
 
 _ADDRESS = const(0x34)
+_POWER_STATUS = const(0x00)
+_HAS_USB = const(0x20)
 _OUTPUTS = const(0x12)  # what is switched on; bit 0 is the supply of the ESP32 itself
 _LDO_VOLTAGES = const(0x28)
 _ADC_ENABLE = const(0x82)
@@ -32,6 +34,10 @@ class Axp192:
         high, low = self._bus.readfrom_mem(_ADDRESS, _BATTERY, 2)
         return (high << 4 | low & 0x0F) * 11 // 10  # 1.1 mV a step
 
+    def has_usb(self) -> bool:
+        """Tell whether there is power on the USB connector."""
+        return bool(self._bus.readfrom_mem(_ADDRESS, _POWER_STATUS, 1)[0] & _HAS_USB)
+
     def light_screen(self, is_lit: bool) -> None:
         """Switch the screen's supply and its light on or off."""
         self._set(_OUTPUTS, _BACKLIGHT | _PANEL, _BACKLIGHT | _PANEL if is_lit else 0)
@@ -39,3 +45,14 @@ class Axp192:
     def _set(self, register: int, mask: int, bits: int) -> None:
         before = self._bus.readfrom_mem(_ADDRESS, register, 1)[0]
         self._bus.writeto_mem(_ADDRESS, register, bytes((before & ~mask | bits,)))
+
+
+class Cable:
+    """The charging cable, as the chip sees it."""
+
+    def __init__(self, chip: Axp192) -> None:
+        self._chip = chip
+
+    def value(self) -> int:
+        """Return 1 while it is there."""
+        return int(self._chip.has_usb())

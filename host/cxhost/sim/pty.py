@@ -10,6 +10,7 @@ development board whose DTR and RTS lines are raised together.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import select
@@ -46,10 +47,18 @@ class PtyBadge:
     ``port`` is the device to open. A context manager; ``run`` serves until ``stop`` is called, ``start``
     does so in a thread. With ``press_button`` the button is held while the badge starts: an application
     that is there opens MicroPython's prompt. With ``is_paced`` bytes take their time, and what the badge's
-    input ring has no room for is lost (``lost`` counts it).
+    input ring has no room for is lost (``lost`` counts it). ``access_points``: names and keys of Wi-Fi
+    networks that lead to this computer's loopback; with one the badge also hangs on its charging cable.
     """
 
-    def __init__(self, directory: Path, press_button: bool = False, is_paced: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        press_button: bool = False,
+        is_paced: bool = False,
+        access_points: dict[str, str] | None = None,
+    ) -> None:
+        self._access_points = access_points
         self._board = load_board("sim")
         self._fakes = fakes(self._board)
         self._folder = Path(directory)
@@ -238,6 +247,8 @@ class PtyBadge:
             str(1 << BUTTON_PIN if self._is_pressed else 0),
             str(pins),
         ]
+        if self._access_points:
+            arguments.append(json.dumps(self._access_points))
         self._is_pressed = False
 
         def take_terminal() -> None:

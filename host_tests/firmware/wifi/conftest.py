@@ -1,0 +1,112 @@
+"""What the Wi-Fi tests share: a badge on its flash, certificates, servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from sites import Site
+
+from certificates import Authority
+from cxhost.boards import load_board
+from cxhost.build import build
+from cxhost.image import application, update_image
+from cxhost.sim.process import command, environment, fakes
+from servers import Server
+
+HERE = Path(__file__).parent
+
+
+class Visitor:
+    """A badge whose every run is one process; its flash stays."""
+
+    def __init__(self, folder: Path, image: Path) -> None:
+        self._board = load_board("sim")
+        self._image = image
+        self._steps = folder / "steps.json"
+        self._flash, self._nvs = folder / "flash.img", folder / "nvs.bin"
+        self.reset()
+
+    def reset(self) -> None:
+        """Make it a new badge."""
+        shutil.copyfile(self._image, self._flash)
+        self._nvs.write_bytes(b"")
+
+    def run(self, *steps: list[Any], speed: int = 1, timeout_s: float = 120) -> list[Any]:
+        """Do the steps of ``visits.py``, on a clock ``speed`` times as fast; return what each answered."""
+        path = f"{HERE}:{fakes(self._board)}"
+        self._steps.write_text(json.dumps(steps))
+        ran = subprocess.run(
+            [
+                *command(self._board),
+                "-m",
+                "visits",
+                str(self._flash),
+                str(self._nvs),
+                str(self._steps),
+                str(speed),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+            env={**environment(Path(path)), "PATH": os.environ["PATH"]},
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return [json.loads(line) for line in ran.stdout.splitlines() if line[:1] in '{["-0123456789nft']
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory) -> Path:
+    """The flash of a new badge with its application."""
+    board = load_board("sim")
+    path = tmp_path_factory.mktemp("image") / "flash.img"
+    update_image(board, application(build(board)), path)
+    return path
+
+
+@pytest.fixture
+def visitor(tmp_path, image) -> Visitor:
+    folder = tmp_path / "badge"
+    folder.mkdir()
+    return Visitor(folder, image)
+
+
+@pytest.fixture
+def serve(tmp_path, authority):
+    """Return a function that starts a server on loopback; all end with the test."""
+    servers: list[Server] = []
+
+    def start(tls: bool = False, context=None) -> Server:
+        if tls and context is None:
+            folder = tmp_path / f"tls{len(servers)}"
+            folder.mkdir()
+            context, _ = authority.server(folder)
+        servers.append(Server(context))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def site(tmp_path, serve):
+    """A publisher on an HTTPS server."""
+    made = Site(tmp_path / "publisher", serve(tls=True))
+    yield made
+    made.publisher.close()
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority("Authority of the tests")
