@@ -6,7 +6,7 @@
 import asyncio
 import struct
 
-from badge import dates, events, networks
+from badge import dates, events
 from badge.transfer import RequestError, whole_number
 from badge.wifi import UNSENT
 from cx import profiles
@@ -76,6 +76,8 @@ def check(app: "App", name: str, request: dict, others: "list[str]") -> str:
         _text(request, "code")
         _days(request)
     elif name == "wifi":
+        from badge import networks  # not needed for anything else here
+
         networks.change(app.storage, request)
     elif name == "log" and "first" in request:
         whole_number(request, "first", 0, 0xFFFF)
@@ -99,13 +101,8 @@ def act(app: "App", transfer: "Transfer", name: str, request: dict, waited_s: in
         return {"wiping": True}
     if name == "configure":
         return _configure(app, _settings(app, request))
-    if name == "wifi":
-        app.events.note(_SETTINGS)
-        app.wifi.wake()
-        return networks.configure(app.storage, request)
-    if name == "sent":  # by the computer: the badge need not send its report over Wi-Fi
-        app.storage.remove(UNSENT)
-        return {}
+    if name in ("wifi", "sent"):
+        return _change_wifi(app, name, request)
     if name == "remove":
         return _remove(app, _publisher(app, request))
     return _log(app, request.get("first", 0))
@@ -169,6 +166,17 @@ def _configure(app: "App", settings: dict) -> dict:
     app.events.note(_SETTINGS)
     asyncio.create_task(app.restart())
     return {"settings": settings, "restarting": True}
+
+
+def _change_wifi(app: "App", name: str, request: dict) -> dict:
+    if name == "sent":  # by the computer: the badge need not send its report over Wi-Fi
+        app.storage.remove(UNSENT)
+        return {}
+    from badge import networks
+
+    app.events.note(_SETTINGS)
+    app.wifi.wake()
+    return networks.configure(app.storage, request)
 
 
 def _remove(app: "App", publisher: "Publisher") -> dict:

@@ -1,4 +1,4 @@
-"""Publishers' descriptors that came over Wi-Fi: a changed one waits until the owner agrees. Loaded if needed."""
+"""Publishers' descriptors that came over Wi-Fi: a changed one waits until the owner agrees."""
 
 from badge.wifi import FETCHED
 from cx.compat import TYPE_CHECKING, const

@@ -2,8 +2,8 @@
 
 No request returns a seed, a preseed, a private key, a contact or an identifier; a seed report
 leaves the badge only after the button. Consent is needed for: a publisher after the first, any
-change of a known one, removing one, reading alerts (they are health data), reporting, settings, Wi-Fi, wiping,
-and setting a clock that was known by more than an hour or to a date that cannot be (``badge.dates``).
+change of a known one, removing one, reading alerts (they are health data), reporting, settings, Wi-Fi,
+wiping, and setting a clock that was known by more than an hour or to a date that cannot be (``badge.dates``).
 """
 
 import gc
