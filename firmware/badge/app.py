@@ -132,8 +132,9 @@ class App:
             screen,
         )
         self.processor = Processor(self.profile.cpu_mhz)
-        self.wifi = Wifi(self, cable)
-        self.ui.on_hold = self.wifi.open
+        self.cable = cable
+        self.wifi = Wifi(self)
+        self.ui.on_hold = self.wifi.wake
         self.console = Console(serial, Requests(self), self.processor.hurry)
         self._start_watchdog = start_watchdog
 

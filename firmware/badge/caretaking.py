@@ -8,7 +8,6 @@ import struct
 
 from badge import dates, events
 from badge.transfer import RequestError, whole_number
-from badge.wifi import UNSENT
 from cx import profiles
 from cx.compat import TYPE_CHECKING, const
 
@@ -32,6 +31,7 @@ _CONSENT = {
     "log": "",
     "wifi": "settings",
     "sent": "",
+    "authorities": "settings",  # the end of putting them
 }
 _YEAR_2020 = const(1577836800)
 _YEAR_2100 = const(4102444800)
@@ -101,8 +101,8 @@ def act(app: "App", transfer: "Transfer", name: str, request: dict, waited_s: in
         return {"wiping": True}
     if name == "configure":
         return _configure(app, _settings(app, request))
-    if name in ("wifi", "sent"):
-        return _change_wifi(app, name, request)
+    if name in ("wifi", "sent", "authorities"):
+        return _change_wifi(app, transfer, name, request)
     if name == "remove":
         return _remove(app, _publisher(app, request))
     return _log(app, request.get("first", 0))
@@ -140,7 +140,7 @@ def _report(app: "App", transfer: "Transfer", request: dict) -> dict:
         app.advertiser.renew()  # silent before anything of the seed on air is given away
         publisher = _publisher(app, request)
         report = app.seeds.report(publisher.name, request["code"], _days(request))
-        app.storage.save_json(UNSENT, {"publisher": publisher.id, "tries": 0})
+        app.storage.save_json("unsent", {"publisher": publisher.id, "tries": 0})
     return {"size": len(report), "sha256": transfer.offer(report)}
 
 
@@ -168,13 +168,16 @@ def _configure(app: "App", settings: dict) -> dict:
     return {"settings": settings, "restarting": True}
 
 
-def _change_wifi(app: "App", name: str, request: dict) -> dict:
+def _change_wifi(app: "App", transfer: "Transfer", name: str, request: dict) -> dict:
+    from badge import networks  # not needed for anything else here
+
     if name == "sent":  # by the computer: the badge need not send its report over Wi-Fi
-        app.storage.remove(UNSENT)
+        app.storage.remove(networks.UNSENT)
         return {}
-    from badge import networks
 
     app.events.note(_SETTINGS)
+    if name == "authorities":
+        return networks.take_authorities(app.storage, transfer.name)
     app.wifi.wake()
     return networks.configure(app.storage, request)
 

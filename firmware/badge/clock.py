@@ -10,6 +10,7 @@ boot, and a boot without a date has its bounds from its neighbours.
 import struct
 import time
 
+from badge.loading import Loaded
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from badge.storage import Storage
 
 _FILE = "clock"
-_TRIAL = "trial"
+TRIAL = "trial"  # in NVS while the chip's clock shows a date that is not certain (``dates``)
 _DAY_S = const(86400)
 _HOUR_S = const(3600)
 # uptime_s() must be called at least every 6 days: ticks_ms wraps after 12.4, ticks_diff is right for half.
@@ -52,8 +53,8 @@ class Clock:
 
     def __init__(self, storage: "Storage", nvs: "NVS", rtc: "RTC", retention_s: int) -> None:
         self._storage = storage
-        self._nvs = nvs
-        self._rtc = rtc
+        self.nvs = nvs
+        self.rtc = rtc
         self._last_ticks = time.ticks_ms()
         self._uptime_ms = 0
         self._uptime_whole_s = 0
@@ -62,7 +63,7 @@ class Clock:
             state = bytearray(_HEAD_LEN)
         self._settled_life_s, self.trusted, self.base = struct.unpack(_HEAD, state[:_HEAD_LEN])
         self._entries = state[_HEAD_LEN:]
-        self._life_s = _stored(nvs, "life")
+        self._life_s = stored(nvs, "life")
         self.boot = self._count_boot()
         self._entries += struct.pack(_ENTRY, self.boot, _UNKNOWN, self._life_s, 0)
         self._forget(self._life_s - retention_s - _DAY_S)
@@ -74,35 +75,19 @@ class Clock:
 
     def _count_boot(self) -> int:
         """Number this boot; also when the NVS was erased and only the file knows the last one."""
-        boot = _stored(self._nvs, "boot", -1) + 1
+        boot = stored(self.nvs, "boot", -1) + 1
         if self._entries:
             boot = max(boot, self._entry(len(self._entries) - _ENTRY_LEN)[0] + 1)
-        self._nvs.set_i32("boot", boot & 0xFFFF)
-        self._nvs.commit()
+        self.nvs.set_i32("boot", boot & 0xFFFF)
+        self.nvs.commit()
         return boot & 0xFFFF
 
-    def try_date(self, now: int) -> None:
-        """Set the chip's clock, which TLS goes by, to a date that is not certain, until ``end_trial``.
-
-        Nothing else takes notice of it, not even after a restart in between.
-        """
-        self._nvs.set_i32(_TRIAL, 1)
-        self._nvs.commit()
-        self._rtc.datetime(_rtc_fields(now))
-
-    def end_trial(self) -> None:
-        """Set the chip's clock to what is known, or back to its beginning."""
-        if _stored(self._nvs, _TRIAL):
-            now = self.unix()
-            self._rtc.datetime(_rtc_fields(_1970_TO_2000_S if now is None else now))
-            self._nvs.erase_key(_TRIAL)
-            self._nvs.commit()
-
     def _read_rtc(self) -> None:
-        if _stored(self._nvs, _TRIAL):
-            self.end_trial()
+        if stored(self.nvs, TRIAL):
+            with Loaded("badge.dates") as dates:
+                dates.end_trial(self)
             return
-        year, month, day, _, hour, minute, second, _ = self._rtc.datetime()
+        year, month, day, _, hour, minute, second, _ = self.rtc.datetime()
         now = time.mktime((year, month, day, hour, minute, second, 0, 0)) + _epoch()  # type: ignore[arg-type]
         if now >= _RELEASED and now - self._life_s >= self._least_offset(len(self._entries)):
             # The chip's clock went on from the date before; what of the life was not counted is no step.
@@ -129,8 +114,8 @@ class Clock:
 
     def checkpoint(self) -> None:
         """Store the life; what comes after the last checkpoint of a boot is not counted in it."""
-        self._nvs.set_i32("life", self.life_s())
-        self._nvs.commit()
+        self.nvs.set_i32("life", self.life_s())
+        self.nvs.commit()
 
     def is_known(self) -> bool:
         """Tell whether the date is known."""
@@ -209,7 +194,7 @@ class Clock:
         if before and not -_HOUR_S <= offset - before <= slack_s:
             self._settled_life_s = self.life_s() + _DAY_S
         self._learn(_EXACT, offset)
-        self._rtc.datetime(_rtc_fields(now))
+        self.rtc.datetime(rtc_fields(now))
         self.save()
 
     def learn_bound(self, bound: int) -> None:
@@ -277,7 +262,8 @@ class Clock:
         )
 
 
-def _stored(nvs: "NVS", key: str, default: int = 0) -> int:
+def stored(nvs: "NVS", key: str, default: int = 0) -> int:
+    """Return a number of NVS, ``default`` if it is not there."""
     try:
         return nvs.get_i32(key)
     except OSError:
@@ -289,6 +275,7 @@ def _epoch() -> int:
     return 0 if time.gmtime(0)[0] == 1970 else _1970_TO_2000_S
 
 
-def _rtc_fields(now: int) -> tuple:
+def rtc_fields(now: int) -> tuple:
+    """Return what ``RTC.datetime`` takes for a date (seconds since 1970 UTC)."""
     year, month, day, hour, minute, second, weekday = time.gmtime(now - _epoch())[:7]
     return (year, month, day, weekday, hour, minute, second, 0)

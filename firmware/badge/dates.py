@@ -4,11 +4,13 @@ Trusted are the first date ever, one that the owner agreed to, and a verified li
 since.
 """
 
+from badge.clock import TRIAL, rtc_fields, stored
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
     from badge.clock import Clock
 
+_1970_TO_2000_S = const(946684800)
 _HOUR_S = const(3600)
 # How long a badge may have been switched off, for a computer alone to say so: longer needs the button.
 _OFF_S = const(31 * 86400)
@@ -35,3 +37,22 @@ def trust_after(clock: "Clock", published_at: int) -> None:
         if least > clock.trusted:
             clock.trusted = least
             clock.save()
+
+
+def try_date(clock: "Clock", now: int) -> None:
+    """Set the chip's clock, which TLS goes by, to a date that is not certain, until ``end_trial``.
+
+    Nothing else takes notice of it, not even after a restart in between.
+    """
+    clock.nvs.set_i32(TRIAL, 1)
+    clock.nvs.commit()
+    clock.rtc.datetime(rtc_fields(now))
+
+
+def end_trial(clock: "Clock") -> None:
+    """Set the chip's clock to what is known, or back to its beginning."""
+    if stored(clock.nvs, TRIAL):
+        now = clock.unix()
+        clock.rtc.datetime(rtc_fields(_1970_TO_2000_S if now is None else now))
+        clock.nvs.erase_key(TRIAL)
+        clock.nvs.commit()

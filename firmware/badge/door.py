@@ -12,7 +12,6 @@ import time
 from badge.console import Console
 from badge.loading import Loaded
 from badge.transfer import RequestError, Transfer
-from badge.wifi import ANNOUNCEMENT
 from cx import frame
 from cx.compat import TYPE_CHECKING, const
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from badge.app import App
 
+ANNOUNCEMENT = b"cx-badge door"  # and the port, two bytes, big-endian
 _FILE = "door"
 _IDLE_MS = const(20_000)
 _ANNOUNCE_S = const(3)

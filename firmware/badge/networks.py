@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from badge.storage import Storage
 
 FILE = "wifi"
+UNSENT = "unsent"  # the state file that tells of a report which its publisher may not have yet
 _AUTHORITIES = "wifi.ca"
 _MOST_NETWORKS = const(8)
 _MOST_PINS = const(8)

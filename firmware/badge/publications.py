@@ -138,7 +138,7 @@ class Publications:
             state = before.state
         state["descriptor"] = checked
         publisher = Publisher(state)
-        self._save(publisher)
+        self.save(publisher)
         self.publishers[publisher.id] = publisher
         return publisher
 
@@ -166,7 +166,7 @@ class Publications:
         publisher.state["taken_at"] = self._clock.unix()
         with Loaded("cx.updates") as updates:
             publisher.state["updates"] = updates.remember(header)
-        self._save(publisher)
+        self.save(publisher)
         return header.published_at
 
     async def verify(self, publisher: Publisher, stream: "BinaryIO") -> "Publication":
@@ -176,13 +176,6 @@ class Publications:
             for _ in publication.verify_steps(stream, publisher.certificate, header):
                 await asyncio.sleep_ms(0)
         return header
-
-    def note_validators(self, publisher: Publisher, url: str, etag: str, modified: str) -> None:
-        """Keep what the server said of the file at ``url``, from which the list was taken."""
-        with Loaded("cx.updates") as updates:
-            plan = updates.note_validators(publisher.state["updates"], url, etag, modified)
-        publisher.state["updates"] = plan
-        self._save(publisher)
 
     def open_list(self, publisher: Publisher) -> "BinaryIO":
         """Return the waiting list as a binary stream."""
@@ -198,7 +191,7 @@ class Publications:
         state["types"] = _TYPES
         state["published_at"] = header.published_at
         state["pending"] = state["needs_full"] = False
-        self._save(publisher)
+        self.save(publisher)
         self._storage.remove(self._list(publisher))
 
     def check_again(self, rejected: "list[str]") -> None:
@@ -214,16 +207,17 @@ class Publications:
             if (is_wrong or has_learnt) and not publisher.needs_full:
                 known.forget(self._storage, publisher.id)
                 state["needs_full"] = True
-                self._save(publisher)
+                self.save(publisher)
 
     def drop(self, publisher: Publisher) -> None:
         """Forget a waiting list that turned out to be damaged."""
         publisher.state["pending"] = False
-        self._save(publisher)
+        self.save(publisher)
         self._storage.remove(self._list(publisher))
 
     def _list(self, publisher: Publisher) -> str:
         return _LISTS + "/" + publisher.id
 
-    def _save(self, publisher: Publisher) -> None:
+    def save(self, publisher: Publisher) -> None:
+        """Keep a publisher's state."""
         self._storage.save(_PUBLISHERS + "/" + publisher.id, json.dumps(publisher.state).encode())

@@ -106,7 +106,7 @@ class Requests:
                 "noise_bytes": app.console.dropped,
                 "lost_files": app.storage.lost,
                 "last_crash": app.last_crash(),
-                "wifi": app.wifi.summary(),
+                "wifi": app.wifi.said,
                 "free_bytes": _free_heap(),
                 "publishers": [_publisher(known) for known in app.publications.publishers.values()],
                 "matching": app.matching.info(),
@@ -121,7 +121,7 @@ class Requests:
             if self._transfer.what == "descriptor":
                 return await self._take_descriptor(waiting)
             if self._transfer.what == "authorities":
-                return await self._take_authorities(waiting)
+                return await self._rarely("authorities", {}, waiting)
             return await self._take_publication()
         finally:
             self._transfer.clear()
@@ -144,11 +144,6 @@ class Requests:
         published_at = await self._app.take_list(publisher, self._transfer.name)
         self._app.matching.start()
         return {"published_at": published_at}
-
-    async def _take_authorities(self, waiting: "Waiting") -> dict:
-        await self._consent("settings", waiting)
-        with Loaded("badge.networks") as networks:
-            return networks.take_authorities(self._app.storage, self._transfer.name)
 
     async def _rarely(self, name: str, request: dict, waiting: "Waiting") -> dict:
         """Carry out what ``badge.caretaking`` does; its code is not kept while the owner is waited for."""

@@ -1,15 +1,16 @@
-"""What a visit to the network consists of: the date, lists, a kept report. Loaded for that time only.
+"""What a visit to the network consists of: the date, lists, a kept report, a door. Loaded for that time only.
 
-A visit goes on in steps (``proceed``), and lies in a dict between them: while a list that was fetched is
-verified, neither this module nor anything of TLS is in memory (``wifi.py``). Bluetooth is off all the time.
+It goes in steps: while a list that was fetched is verified, neither this module nor anything of TLS is in
+memory (``wifi.py``). Bluetooth is off all the time, and afterwards comes back under a new address.
 """
 
 import os
 import time
 
+from badge import dates
 from badge.loading import Loaded
-from badge.networks import authorities, load
-from badge.wifi import FETCHED, UNSENT
+from badge.networks import FILE, UNSENT, authorities, load
+from badge.wifi import FETCHED
 from cx import updates
 from cx.compat import TYPE_CHECKING, const
 from cx.errors import CxError
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 _DESCRIPTOR_BYTES = const(8192)
 _BUDGET_MS = const(240_000)  # for everything but the door
 _LEAST_MS = const(5_000)  # no request is begun with less
+# While the badge is charged, it stays on the network for so long after a visit, for a computer to come.
+_CABLE_DOOR_S = const(120)
+_BUTTON_DOOR_S = const(600)
+_BUSY_S = const(60)
+_NEVER_S = const(86400)
 _PAUSE_S = const(3600)  # the least time between two visits
 _ABSENT_DOUBLINGS = const(4)  # a badge that comes home waits for two hours at the most
 _DAY_S = const(86400)
@@ -33,38 +39,86 @@ _MOST_REPORT_TRIES = const(20)
 _REPORT_TYPE = "application/octet-stream"
 
 
-def wait_s(app: "App", wifi: "Wifi") -> int:
+async def step(app: "App", wifi: "Wifi") -> int:
+    """Do the next step of a visit, or begin one if anything is due.
+
+    Return in how many seconds to come again, with ``wifi.visit`` None; or 0 with ``wifi.visit`` as the next
+    step needs it. Then what lies in the file FETCHED is to be verified: a list of the publisher
+    ``visit["publisher"]`` if ``visit["is_list"]``, else its descriptor. What is to be said of it is expected
+    in ``visit["refused"]``, empty when it was taken.
+    """
+    if wifi.visit is None:
+        wait_s = _wait_s(app, wifi)
+        if wait_s:
+            return wait_s
+        wifi.visit = {}
+        wifi.said["error"] = ""
+        wifi.said["bytes"] = 0
+        await app.radio.pause()
+    elif "refused" not in wifi.visit:
+        return await _end(app, wifi)  # something failed in the middle of a step
+    if await _Visit(app, wifi, wifi.visit).proceed():
+        wifi.visit.pop("refused", None)
+        return 0
+    return await _end(app, wifi)
+
+
+def _wait_s(app: "App", wifi: "Wifi") -> int:
+    """Return in how many seconds to visit the network, 0 for now."""
+    if not app.storage.exists(FILE):
+        return _NEVER_S
+    if app.matching.is_waiting:
+        return _BUSY_S
+    return 0 if _door_s(app, wifi) or app.storage.exists(UNSENT) else _due_s(app, wifi)
+
+
+def _due_s(app: "App", wifi: "Wifi") -> int:
     """Return in how many seconds the next list is due, 0 for now; without a date, now."""
     now = app.clock.unix()
     if now is None:
         return 0
+    delay_s = wifi.said.get("delay_s", 0)
     waits = [
-        updates.fetch_at(_plan(publisher), now, wifi.delay_s) - now
+        updates.fetch_at(_plan(publisher), now, delay_s) - now
         for publisher in app.publications.publishers.values()
     ]
-    return min(waits) if waits else _DAY_S
+    return min(waits) if waits else _NEVER_S
 
 
-def after(app: "App", wifi: "Wifi", visit: dict) -> int:
-    """Note how a visit went, once Bluetooth is on again; return in how many seconds to look again."""
-    wifi.delay_s = app.randomness.between(0, updates.MAX_DELAY_S)
-    if wifi.error:
-        wifi.failures += 1
-        most = wifi.failures if visit.get("is_joined") else _ABSENT_DOUBLINGS
-        return updates.back_off_s(min(wifi.failures, most), os.urandom(1)[0])
-    wifi.failures = 0
-    wifi.synced_s = app.clock.uptime_s()
-    return max(wait_s(app, wifi), _PAUSE_S)
+def _door_s(app: "App", wifi: "Wifi") -> int:
+    """Return for how many seconds a computer is let in now."""
+    if wifi.is_opened:
+        return _BUTTON_DOOR_S
+    return _CABLE_DOOR_S if app.cable is not None and app.cable.value() else 0
 
 
-async def proceed(app: "App", wifi: "Wifi", visit: dict) -> bool:
-    """Go on with a visit; True when something was fetched that has to be verified before it goes on.
-
-    ``visit`` is empty at the beginning. What was fetched is in the file FETCHED: a list of the publisher
-    ``visit["publisher"]`` if ``visit["is_list"]``, else its descriptor. What is to be said of it is expected
-    in ``visit["refused"]``, empty when it was taken.
-    """
-    return await _Visit(app, wifi, visit).proceed()
+async def _end(app: "App", wifi: "Wifi") -> int:
+    """End a visit: open the door, then switch Bluetooth on; return in how many seconds to come again."""
+    visit, is_opened, said = wifi.visit or {}, wifi.is_opened, wifi.said
+    door_s = _door_s(app, wifi)
+    wifi.visit, wifi.is_opened = None, False
+    try:
+        if door_s and "broadcast" in visit:
+            with Loaded("badge.door") as door:
+                await door.serve(app, visit["broadcast"], door_s)
+    finally:
+        app.storage.remove(FETCHED)
+        dates.end_trial(app.clock)
+        with Loaded("badge.station") as station:
+            station.leave()
+        app.radio.resume()
+        app.matching.start()
+    if is_opened:
+        with Loaded("badge.descriptors") as descriptors:
+            await descriptors.ask(app)
+    said["delay_s"] = app.randomness.between(0, updates.MAX_DELAY_S)
+    if said["error"]:
+        said["failures"] += 1
+        most = said["failures"] if "broadcast" in visit else _ABSENT_DOUBLINGS
+        return updates.back_off_s(min(said["failures"], most), os.urandom(1)[0])
+    said["failures"] = 0
+    said["synced_s"] = app.clock.uptime_s()
+    return max(_due_s(app, wifi), _PAUSE_S)
 
 
 class _Visit:
@@ -76,13 +130,13 @@ class _Visit:
 
     def __init__(self, app: "App", wifi: "Wifi", visit: dict) -> None:
         self._app = app
-        self._wifi = wifi
+        self._said = wifi.said
         self._visit = visit
         self._config = load(app.storage)
 
     async def proceed(self) -> bool:
         visit = self._visit
-        if not visit:
+        if "walks" not in visit:
             visit["start_ms"] = time.ticks_ms()
             if not await self._join():
                 return False
@@ -108,27 +162,26 @@ class _Visit:
             try:
                 self._visit["broadcast"] = await station.join(self._config["networks"], self._left_ms)
             except (station.AbsentError, station.StationError, OSError) as error:
-                self._wifi.error = str(error)
+                self._said["error"] = str(error)
                 return False
-        self._visit["is_joined"] = True
         return True
 
     # The date
 
     async def _ask_date(self) -> None:
         """Ask a time server, if the date is not known or was not asked for since a day."""
-        clock, wifi = self._app.clock, self._wifi
-        asked_s = wifi.time_asked_s
+        clock = self._app.clock
+        asked_s = self._said.get("asked_s")
         if clock.is_known() and asked_s is not None and clock.uptime_s() - asked_s < _DAY_S:
             return
         with Loaded("badge.sntp") as sntp:
             date = await sntp.ask(self._config["time_server"])
         if date is None or date < clock.not_before() - _DAY_S:
             return
-        wifi.time_asked_s = clock.uptime_s()
+        self._said["asked_s"] = clock.uptime_s()
         self._visit["date"] = (date, clock.uptime_s())
         if not clock.is_known():
-            clock.try_date(date)  # certificates cannot be judged without one
+            dates.try_date(clock, date)  # certificates cannot be judged without one
 
     def _served_date(self) -> "int | None":
         """Return the date by the time server, None without one."""
@@ -146,13 +199,12 @@ class _Visit:
         """Take the server's date if a list that was verified bears it out."""
         clock, date = self._app.clock, self._served_date()
         known = clock.unix()
-        clock.end_trial()
+        dates.end_trial(clock)
         for publisher in self._app.publications.publishers.values():
             plan = publisher.state.get("updates")
             if date is not None and plan is not None and updates.is_date_plausible(date, plan):
-                with Loaded("badge.dates") as dates:
-                    if not dates.needs_owner(clock, date) or updates.is_behind(known, plan):
-                        clock.set_unix(date)
+                if not dates.needs_owner(clock, date) or updates.is_behind(known, plan):
+                    clock.set_unix(date)
                 return
 
     # Lists
@@ -162,7 +214,7 @@ class _Visit:
         now, walks = self._now(), []
         for publisher in self._app.publications.publishers.values():
             plan = _plan(publisher)
-            if now is None or updates.fetch_at(plan, now, self._wifi.delay_s) <= now:
+            if now is None or updates.fetch_at(plan, now, self._said.get("delay_s", 0)) <= now:
                 pub = publisher.state["descriptor"]["pub"]
                 walks.append([publisher.id, updates.walk(plan, pub, publisher.published_at)])
         self._visit["walks"] = walks
@@ -209,7 +261,11 @@ class _Visit:
             return
         if not visit["is_list"]:
             return
-        self._app.publications.note_validators(publisher, visit["url"], visit["etag"], visit["modified"])
+        noted = updates.note_validators(
+            publisher.state["updates"], visit["url"], visit["etag"], visit["modified"]
+        )
+        publisher.state["updates"] = noted
+        self._app.publications.save(publisher)
         self._forgive(publisher)
         visit["walks"].pop(0)
 
@@ -227,22 +283,22 @@ class _Visit:
             except (web.WebError, CxError, OSError) as error:
                 self._note(publisher, str(error))
                 return None
-            self._wifi.bytes_fetched += answer.body_bytes
+            self._said["bytes"] += answer.body_bytes
             return answer.status, answer.etag, answer.modified
 
     def _note(self, publisher: "Publisher", why: str) -> None:
-        self._wifi.error = publisher.name + ": " + why
+        self._said["error"] = publisher.name + ": " + why
 
     def _forgive(self, publisher: "Publisher") -> None:
         """Forget what went wrong with earlier URLs of the walk: one was good."""
-        if self._wifi.error.startswith(publisher.name + ": "):
-            self._wifi.error = ""
+        if self._said["error"].startswith(publisher.name + ": "):
+            self._said["error"] = ""
 
     async def _fetch_descriptor(self, publisher: "Publisher") -> bool:
         """No list could be had: perhaps the publisher has other URLs or another certificate now."""
-        why = self._wifi.error
+        why = self._said["error"]
         got = await self._fetch(publisher, publisher.url, {}, _DESCRIPTOR_BYTES, True)
-        self._wifi.error = why
+        self._said["error"] = why
         if got is None or got[0] != _OK:
             return False
         self._visit.update({"publisher": publisher.id, "is_list": False})

@@ -9,7 +9,7 @@ Patterns differ in number and length of flashes, never in colour only:
   the light stays on. What cannot be taken back needs holding, and a press of the wrong length agrees to
   nothing: a computer that asks for one thing in place of another needs an owner who does not look;
 - accepted: one long flash; refused: five quick ones;
-- held for three seconds when nothing is asked: one long flash, and the badge looks for lists over Wi-Fi now;
+- held for three seconds when nothing is asked: the light stays on, and the badge looks for lists over Wi-Fi;
 - mark set (double press): two long flashes; mark ended: two short ones.
 
 Buzzer and screen are for consent only: an alert is not for whoever stands near.
@@ -67,7 +67,7 @@ class Ui:
         self._buzzer = buzzer
         self._screen = screen
         self._button = button
-        self.on_hold: "Callable[[], None]" = _do_nothing  # called when it is held and nothing is asked
+        self.on_hold: "Callable[[bool], None] | None" = None  # called when it is held and nothing is asked
         self._is_alarming = is_alarming
         self._mark = mark
         self._is_quiet = is_quiet
@@ -104,6 +104,7 @@ class Ui:
         await self._button.fall()
         asked = self._asked  # a question that comes while the button is down is not answered by this press
         held_ms = await self._button.rise(_HOLD_MS, lambda: self._hold(asked))
+        self._led.set(False)
         if held_ms < _SHORT_MS:
             self._agree(asked, False)
         return not asked and held_ms < _SHORT_MS
@@ -111,13 +112,9 @@ class Ui:
     def _hold(self, asked: str) -> None:
         if asked:
             self._agree(asked, True)
-        else:
-            self.on_hold()
-            asyncio.create_task(self._confirm())
-
-    async def _confirm(self) -> None:
-        async with self._busy:
-            await self._flash(1, 1000, 200)
+        elif self.on_hold is not None:
+            self._led.set(True)
+            self.on_hold(True)
 
     def _agree(self, asked: str, has_held: bool) -> None:
         if asked and asked == self._asked and is_held(asked) == has_held:
@@ -184,7 +181,3 @@ class Ui:
             self._screen.show(lines)
         else:
             self._screen.clear()
-
-
-def _do_nothing() -> None:
-    """Stand where nothing is to be called."""

@@ -19,9 +19,9 @@ def _put_fakes() -> tuple:
     import fake_time
 
     sys.modules["time"] = fake_time
-    names = ["os", "micropython", "asyncio", "select", "bluetooth", "machine", "esp32", "network"]
-    if getattr(simlink.link, "access_points", None):
-        names += ["tls", "socket"]
+    names = ["os", "micropython", "asyncio", "select", "bluetooth", "machine", "esp32"]
+    if getattr(simlink.link, "access_points", None):  # memory that the badge would miss otherwise
+        names += ["network", "tls", "socket"]
     for name in names:
         fake = __import__("fake_" + name)
         sys.modules["_asyncio" if name == "asyncio" else name] = fake

@@ -118,14 +118,16 @@ class Badge:
 
         async def visit():
             self.app.radio.start()
-            wait_s = await wifi._try()
+            wait_s = 0
+            while not wait_s:
+                wait_s = await wifi.step()
             return wait_s, bluetooth.BLE().active()
 
         start_ms = time.ticks_ms()
         wait_s, is_on = self.asyncio.run(visit())
         spent_ms = time.ticks_diff(time.ticks_ms(), start_ms)
         gc.collect()
-        said = wifi.summary()
+        said = dict(wifi.said)
         said["wait_s"] = wait_s
         said["spent_s"] = spent_ms // 1000
         said["radio_is_on"] = is_on
@@ -172,19 +174,17 @@ class Badge:
 
     def do_report(self, code):
         """Sign a report as USB does, with the companion gone before it could send it."""
-        from badge.wifi import UNSENT
-
         app = self.app
         publisher = next(iter(app.publications.publishers.values()))
         app.radio.start()
         app.seeds.next_identifier()
         report = app.seeds.report(publisher.name, code)
-        app.storage.save_json(UNSENT, {"publisher": publisher.id, "tries": 0})
+        app.storage.save_json("unsent", {"publisher": publisher.id, "tries": 0})
         return len(report)
 
     def do_open(self):
         """Hold the button."""
-        self.app.wifi.open()
+        self.app.wifi.wake(True)
 
     def do_cable(self):
         """Put the badge on its charging cable."""
