@@ -55,10 +55,7 @@ async def step(app: "App", wifi: "Wifi") -> int:
         wifi.said["error"] = ""
         wifi.said["bytes"] = 0
         await app.radio.pause()
-    elif "refused" not in wifi.visit:
-        return await _end(app, wifi)  # something failed in the middle of a step
-    if await _Visit(app, wifi, wifi.visit).proceed():
-        wifi.visit.pop("refused", None)
+    if "has_failed" not in wifi.visit and await _Visit(app, wifi, wifi.visit).proceed():
         return 0
     return await _end(app, wifi)
 
@@ -96,12 +93,12 @@ async def _end(app: "App", wifi: "Wifi") -> int:
     """End a visit: open the door, then switch Bluetooth on; return in how many seconds to come again."""
     visit, is_opened, said = wifi.visit or {}, wifi.is_opened, wifi.said
     door_s = _door_s(app, wifi)
-    wifi.visit, wifi.is_opened = None, False
     try:
-        if door_s and "broadcast" in visit:
+        if door_s and "broadcast" in visit and "has_failed" not in visit:
             with Loaded("badge.door") as door:
                 await door.serve(app, visit["broadcast"], door_s)
     finally:
+        wifi.visit, wifi.is_opened = None, False
         app.storage.remove(FETCHED)
         dates.end_trial(app.clock)
         with Loaded("badge.station") as station:

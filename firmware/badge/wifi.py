@@ -61,8 +61,12 @@ class Wifi:
             return wait_s
         except (OSError, MemoryError, ImportError, CxError) as error:
             self.said["error"] = type(error).__name__ + ": " + str(error)
-            # The next step ends the visit.
-            return 0 if self.visit is not None else _AFTER_FAULT_S
+            if self.visit is None:
+                return _AFTER_FAULT_S
+            if "has_failed" in self.visit:
+                raise  # not even its end could be reached: the board restarts, with Bluetooth on
+            self.visit["has_failed"] = True
+            return 0
 
     async def _take(self, visit: dict) -> str:
         """Verify and take what was fetched; return why it was refused, or nothing."""
