@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -77,14 +78,21 @@ class Cases:
         self._clock = clock
 
     def issue(
-        self, level: int, valid_for: timedelta, operator: str, zone: str = "", count: int = 1
+        self,
+        level: int,
+        valid_for: timedelta,
+        operator: str,
+        zone: str = "",
+        count: int = 1,
+        draw: Callable[[int], int] = secrets.randbelow,
     ) -> list[str]:
         """Store fresh codes, all or none, and return them; they are not kept in clear.
 
-        ``zone``: that of the cases, else this publisher's; ``UnknownZoneError``.
+        ``zone``: that of the cases, else this publisher's; ``UnknownZoneError``. ``draw``: as of
+        ``codes.new_code``.
         """
         now = self._clock()
-        texts = [codes.new_code() for _ in range(count)]
+        texts = [codes.new_code(draw) for _ in range(count)]
         with Session(self._engine) as session, session.begin():
             zone = self._checked(session, zone or self._settings.url)
             issued = [

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 import unicodedata
+from collections.abc import Callable
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 12
@@ -31,12 +32,14 @@ def _weighted_sum(values: list[int]) -> int:
     return total
 
 
-def new_code() -> str:
+def new_code(draw: Callable[[int], int] = secrets.randbelow) -> str:
     """Return a fresh code in groups. The check makes the weighted sum zero.
+
+    ``draw`` returns a random number below its argument; only simulations give another.
 
     In a field with weights that all differ, one wrong character and two exchanged ones are always found.
     """
-    values = [secrets.randbelow(len(ALPHABET)) for _ in range(LENGTH - 1)]
+    values = [draw(len(ALPHABET)) for _ in range(LENGTH - 1)]
     values.append(_weighted_sum([*values, 0]))
     return grouped("".join(ALPHABET[value] for value in values))
 

@@ -225,16 +225,18 @@ class Publisher:
         valid_for: timedelta | None = None,
         operator: str = LOCAL_OPERATOR,
         zone: str = "",
+        draw: Callable[[int], int] = secrets.randbelow,
     ) -> list[str]:
         """Return fresh confirmation codes, in groups, all or none. ``valid_for``: 24 h unless set otherwise.
 
         ``operator``: who issues them, for the audit log. ``zone``: of the cases, one of ``zones``; else ours.
+        ``draw``: where the random characters come from, for simulations.
         """
         life = self.settings.code_life if valid_for is None else valid_for
         if life <= timedelta(0):
             raise PublisherError("a code must be valid for more than no time")
         try:
-            return self._cases.issue(level, life, operator, zone, count)
+            return self._cases.issue(level, life, operator, zone, count, draw)
         except UnknownZoneError as error:
             raise PublisherError(str(error)) from None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from cxhost.sim import wire
-from cxhost.sim.chip import Crystal, PinChange, State, Wear
+from cxhost.sim.chip import Crystal, PinChange, State, Use
 from cxhost.sim.folder import SimulationError, load_starts, lock_folder, mac_address, save_starts
 from cxhost.sim.process import BadgeProcess
 from cxhost.sim.radio import Heard, Move, Position, Scan
@@ -31,9 +31,9 @@ _TRACEBACK = b"Traceback (most recent call last)"
 class SimulatedBadge:
     """A badge in a simulation. Made by ``Simulation.add_badge``.
 
-    ``pin_log``: what its outputs did. ``wear``: what was done to its flash. ``on_heard``, if set,
-    is called with each batch of packets that reach it. ``drift_ppm``: how much faster than the world's its
-    clock runs.
+    ``pin_log``: what its outputs did. ``use``: what was done to its flash, radio and battery. ``on_heard``,
+    if set, is called with each batch of packets that reach it. ``drift_ppm``: how much faster than the
+    world's its clock runs.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class SimulatedBadge:
         self.crashed: str | None = None
         self._sim = sim
         self.on_heard: Callable[[list[Heard]], None] | None = None
-        self.wear = Wear()
+        self.use = Use()
         self._ticks_us = ticks_start_ms * 1000
         self._crystal = Crystal(drift_ppm)
         self._lock = lock_folder(folder)
@@ -98,6 +98,8 @@ class SimulatedBadge:
 
     def power_off(self) -> None:
         """Pull the battery: the process is killed wherever it is, what was not committed is lost."""
+        if self._powered:
+            self.use.power_losses.append(self._sim.now_us)
         self._stop(self._sim.now_us)
         self._powered = False
         self.next_us = NEVER_US
@@ -176,8 +178,7 @@ class SimulatedBadge:
 
     def _stop(self, when_us: int) -> None:
         self._sim.falls_silent(self, when_us)
-        self._scan = None
-        self._serve_us = NEVER_US
+        self._end_scan(when_us)
         self._pending.clear()
         self._input.clear()
         if self._process is not None:
@@ -225,8 +226,7 @@ class SimulatedBadge:
             self.listen(min(now_us, scan.end_us))
             if now_us >= scan.end_us:
                 pending.append((scan.end_us, wire.SCAN_DONE, b""))
-                self._scan = None
-                self._serve_us = NEVER_US
+                self._end_scan(scan.end_us)
         pending.sort(key=lambda item: item[0])
 
     def _hold(self, pin: int, level: int) -> None:
@@ -307,7 +307,7 @@ class SimulatedBadge:
         elif kind == wire.PIN:
             self.pin_log.append(PinChange(self._sim.at(when), *payload))
         elif kind == wire.WEAR:
-            self.wear.add(struct.unpack("<h", payload)[0])
+            self.use.wear(struct.unpack("<h", payload)[0])
         elif kind == wire.EXIT:
             self._exit(when, *struct.unpack("<Bq", payload))
         elif kind in (wire.RTC, wire.RTC_MEMORY):
@@ -328,8 +328,13 @@ class SimulatedBadge:
             self._scan = Scan(when, end_us, interval_us, window_us, served_us=when)
             self.tune(when)
         elif kind == wire.SCAN_STOP:
-            self._scan = None
-            self._serve_us = NEVER_US
+            self._end_scan(when)
+
+    def _end_scan(self, when: int) -> None:
+        if self._scan is not None:
+            self.use.listened_us += when - self._scan.start_us
+        self._scan = None
+        self._serve_us = NEVER_US
 
     def _rtc(self, kind: int, payload: bytes) -> None:
         if kind == wire.RTC:
@@ -341,6 +346,7 @@ class SimulatedBadge:
     def _exit(self, when: int, cause: int, sleep_us: int) -> None:
         self._stop(when)
         if cause == wire.POWER_CUT:
+            self.use.power_losses.append(when)
             self._powered = False
             self.next_us = NEVER_US
             return

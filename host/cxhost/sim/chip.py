@@ -1,4 +1,4 @@
-"""What the world holds of a badge beside its process: pins, RTC domain, crystal, wear of the flash."""
+"""What the world holds of a badge beside its process: pins, RTC, crystal, and what it has used up."""
 
 from __future__ import annotations
 
@@ -37,13 +37,18 @@ class Crystal:
 
 
 @dataclass
-class Wear:
-    """What was done to the flash: erasures of each block, and writes of the NVS partition."""
+class Use:
+    """What was done to a badge: each block's erasures, writes to the NVS partition, time of listening.
+
+    ``power_losses``: the moments of the simulation, in microseconds, at which its battery went.
+    """
 
     erased: Counter[int] = field(default_factory=Counter)
     nvs_commits: int = 0
+    listened_us: int = 0
+    power_losses: list[int] = field(default_factory=list)
 
-    def add(self, block: int) -> None:
+    def wear(self, block: int) -> None:
         """Count the erasure of ``block``; -1 stands for a write to the NVS partition."""
         if block < 0:
             self.nvs_commits += 1

@@ -320,7 +320,7 @@ def test_many_badges_side_by_side_are_the_same_twice_and_erasures_are_counted(be
         made.sim.call_at(600_000_000, lambda: called.append(made.sim.now_us))
         made.sim.run_for(1500)
         assert called == [600_000_000]
-        return made.sim.on_air, made.sim.steps, [(b.console_take(), b.wear.erased) for b in badges]
+        return made.sim.on_air, made.sim.steps, [(b.console_take(), b.use.erased) for b in badges]
 
     first = run("first")
     assert run("second") == first

@@ -1,0 +1,226 @@
+"""The computer at the reception, and the health authority behind it: what badges are plugged into.
+
+The publisher is the real one, with its web application; requests reach it without a network, so that a run
+depends on nothing outside. Its keys are as random as ever, but its codes are drawn from the scenario's seed,
+and what it signs is signed anew until the signature has its commonest length: so that a cable carries as
+many bytes, and takes as much virtual time, in each run with one seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import httpx
+from asn1crypto import cms
+from cryptography import x509
+from starlette.applications import Starlette
+
+from cxhost import sync
+from cxhost.companion import Badge, BadgeError
+from cxhost.publisher import AlertLevel, Publisher
+from cxhost.publisher.web import build_app
+from cxhost.sim.badge import SimulatedBadge
+from cxhost.sim.scenario import Publisher as Settings
+from cxhost.sim.simulation import Simulation
+from cxhost.sim.transport import SimTransport
+
+_URL = "https://health.example/cx.json"
+# ECDSA with P-256 gives 71 bytes half of the time; RSA with 3072 bits always 384.
+_COMMON = (71, 384)
+_SERIAL_BITS = 152  # a certificate's serial number of 20 bytes
+_MATCHING_S = 6 * 3600
+_POLL_S = 5
+_LASTING = ("first", "near_s", "medium_s", "far_s", "contacts", "least_db")
+
+
+@dataclass
+class Session:
+    """One badge at the cable. ``began_s`` and ``ended_s`` since the simulation began; bytes on the wire.
+
+    ``new_risks``: the risk of each alert that was not there the last time; ``error``: why it was cut short.
+    """
+
+    badge: str
+    began_s: float
+    ended_s: float = 0.0
+    bytes_to_badge: int = 0
+    bytes_from_badge: int = 0
+    list_bytes: int = 0
+    new_seeds: int = 0
+    matching_s: float = 0.0
+    alarm: bool = False
+    new_risks: list[str] = field(default_factory=list)
+    error: str = ""
+
+
+class _Meter:
+    """A transport that counts."""
+
+    def __init__(self, inner: SimTransport, session: Session) -> None:
+        self._inner = inner
+        self._session = session
+
+    def write(self, data: bytes) -> None:
+        self._session.bytes_to_badge += len(data)
+        self._inner.write(data)
+
+    def read(self, timeout_s: float) -> bytes:
+        data = self._inner.read(timeout_s)
+        self._session.bytes_from_badge += len(data)
+        return data
+
+    def now(self) -> float:
+        return self._inner.now()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _Inside(httpx.BaseTransport):
+    """Brings requests to a web application in this process."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._inner = httpx.ASGITransport(app)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return asyncio.run(self._handle(request))
+
+    async def _handle(self, request: httpx.Request) -> httpx.Response:
+        content = request.read()
+        inner = httpx.Request(request.method, request.url, headers=request.headers, content=content)
+        answer = await self._inner.handle_async_request(inner)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+
+
+def _publisher(folder: Path, sim: Simulation, settings: Settings) -> Publisher:
+    for attempt in count():
+        made = Publisher.create(
+            folder / str(attempt),
+            "Ruritania Health Service",
+            _URL,
+            clock=lambda: sim.now,
+            key_kind=settings.key,
+            interval_minutes=settings.every_min,
+            earliest_update_minutes=settings.every_min // 2,
+            **({} if settings.decoys else {"fewest_new_seeds": 1}),
+        )
+        certificate = x509.load_pem_x509_certificate(made.certificate_pem)
+        if certificate.serial_number.bit_length() > _SERIAL_BITS and len(certificate.signature) in _COMMON:
+            return made
+        made.close()
+    raise AssertionError  # count() has no end
+
+
+def _is_common(signer: cms.SignerInfo) -> bool:
+    return len(bytes(signer["signature"])) in _COMMON
+
+
+class Station:
+    """A computer with a cable, and the publisher. A context manager."""
+
+    def __init__(self, folder: Path, sim: Simulation, draw: random.Random, settings: Settings) -> None:
+        self._sim = sim
+        self._draw = draw
+        self._seen: dict[str, set[str]] = {}
+        self.publisher = _publisher(folder, sim, settings)
+        self.publish_if_due()
+        self._client = httpx.Client(transport=_Inside(build_app(self.publisher)))
+
+    def __enter__(self) -> Station:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._client.close()
+        self.publisher.close()
+
+    def publish_if_due(self) -> bool:
+        """Let the publisher sign a new list if its time has come; tell whether it did."""
+        published = self.publisher.publish_if_due()
+        if published is None:
+            return False
+        if not _is_common(cms.ContentInfo.load(published.path.read_bytes())["content"]["signer_infos"][0]):
+            self._sim.call_at(self._sim.now_us + 1_000_000, self._publish_again)
+        return True
+
+    def _publish_again(self) -> None:
+        """Sign a list a second later, because two of one second are not allowed."""
+        data = self.publisher.publish().path.read_bytes()
+        if not _is_common(cms.ContentInfo.load(data)["content"]["signer_infos"][0]):
+            self._sim.call_at(self._sim.now_us + 1_000_000, self._publish_again)
+
+    def provision(self, badge: SimulatedBadge) -> None:
+        """Tell a badge the time and whom to trust."""
+        session = Session(badge.name, self._now_s())
+        companion, meter = self._plug(badge, session)
+        companion.request("set_time", unix=int(meter.now()))
+        sync.provision(companion, self.publisher.descriptor_file.read_text())
+
+    def sync(self, badge: SimulatedBadge) -> Session:
+        """Bring a badge the time and the newest list, wait for the matching, and look at its alerts."""
+        session = Session(badge.name, self._now_s())
+        companion, meter = self._plug(badge, session)
+        try:
+            companion.hello()
+            companion.request("set_time", unix=int(meter.now()), timeout_s=60)
+            self._bring_list(companion, session)
+            self._look(companion, session)
+        except (BadgeError, sync.FetchError) as error:
+            session.error = str(error)
+        session.ended_s = self._now_s()
+        return session
+
+    def report(self, badge: SimulatedBadge, level: str) -> Session:
+        """Let the owner of a badge report under a fresh code."""
+        session = Session(badge.name, self._now_s())
+        companion, _ = self._plug(badge, session)
+        try:
+            companion.hello()
+            code = self.publisher.issue_code(AlertLevel[level.upper()], draw=self._draw.randrange)
+            known = companion.request("info")["publishers"][0]
+            signed = sync.take_report(companion, known, code)
+            sync.upload_report(self._client, known["report"], signed)
+        except (BadgeError, sync.FetchError) as error:
+            session.error = str(error)
+        session.ended_s = self._now_s()
+        return session
+
+    def _now_s(self) -> float:
+        return self._sim.now_us / 1e6
+
+    def _plug(self, badge: SimulatedBadge, session: Session) -> tuple[Badge, _Meter]:
+        meter = _Meter(badge.transport(), session)
+        return Badge(meter, lambda _what, _seconds: badge.press_button()), meter
+
+    def _bring_list(self, companion: Badge, session: Session) -> None:
+        for known in companion.request("info")["publishers"]:
+            data = sync.fetch(self._client, known["pub"])
+            session.list_bytes += len(data)
+            companion.put("publication", data, publisher=known["id"])
+        began_s = self._now_s()
+        while True:
+            matching = companion.request("info", timeout_s=30)["matching"]
+            if not matching["waiting"]:
+                break
+            if self._now_s() - began_s > _MATCHING_S:
+                raise BadgeError("matching", "the badge has been matching for hours")
+            self._sim.run_for(_POLL_S)
+        if matching["error"]:
+            raise BadgeError("matching", matching["error"])
+        session.matching_s = self._now_s() - began_s
+        session.new_seeds = matching["new_seeds"]
+
+    def _look(self, companion: Badge, session: Session) -> None:
+        found = companion.request("alerts", timeout_s=60)
+        session.alarm = found["alarm"]
+        seen = self._seen.setdefault(session.badge, set())
+        for alert in found["alerts"]:
+            # An alert has no name, but its times and sums change only with what was met.
+            key = json.dumps({name: alert.get(name) for name in _LASTING})
+            if key not in seen:
+                seen.add(key)
+                session.new_risks.append(alert["risk"])
