@@ -25,6 +25,8 @@ from cxhost.session import (
     print_json,
     show_error,
 )
+from cxhost.sim import SimulationError
+from cxhost.sim import command as sim_command
 
 app = typer.Typer(
     help=f"Flash, sync and try CX badges. Every command has --help with an example.\n\n{EXIT_CODES}",
@@ -34,6 +36,7 @@ app = typer.Typer(
 badges.register(app)
 disclosure.register(app)
 app.add_typer(publisher_cli.app, name="publisher")
+app.add_typer(sim_command.app, name="sim")
 documents.register(app)
 hardware.register(app)
 app.command()(energy.energy)
@@ -101,6 +104,6 @@ def main() -> None:
     """Run the command line; known errors become one line on standard error and an exit code."""
     try:
         app()
-    except (*ERRORS, OSError, *hardware.ERRORS) as error:
+    except (*ERRORS, SimulationError, OSError, *hardware.ERRORS) as error:
         show_error(error)
         sys.exit(exit_code(error))

@@ -16,6 +16,10 @@ class SimulationError(Exception):
     """
 
 
+class ScenarioError(SimulationError):
+    """A scenario that cannot be run; the message names the field and says what to do."""
+
+
 def mac_address(name: str) -> bytes:
     """Return the 6 bytes of a simulated chip's address: Espressif's prefix, the rest from its name."""
     return b"\x24\x0a\xc4" + hashlib.sha256(name.encode()).digest()[:3]

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from cxhost.sim.folder import ScenarioError
 from cxhost.sim.radio import RadioModel
 
 if sys.version_info >= (3, 11):
@@ -30,10 +31,6 @@ AWAY = "away"
 MOST_PEOPLE = 200
 _FACING = {"east": 0.0, "north": math.pi / 2, "west": math.pi, "south": -math.pi / 2}
 _TIME = re.compile(r"(?:(\d{1,2}) )?([01]?\d|2[0-4]):([0-5]\d)")
-
-
-class ScenarioError(Exception):
-    """A scenario that cannot be run; the message names the field and says what to do."""
 
 
 def _clock(text: object) -> int:
