@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -58,14 +59,14 @@ class _Walk:
 def make_people(scenario: Scenario, plan: Plan, draw: random.Random) -> list[Person]:
     """Return everybody of a scenario, each with their own seats: first come in the file, first seated."""
     people: list[Person] = []
-    taken = dict.fromkeys(plan.rooms, 0)
+    taken: Counter[str] = Counter()
     for group in scenario.group:
         wearers = set(draw.sample(range(group.people), round(group.people * group.wearing)))
         for number in range(group.people):
             person = Person(len(people), f"{group.name}-{number + 1}", group, number in wearers)
             for name in dict.fromkeys(stay.place for stay in group.timetable if stay.do == "sit"):
                 if name != AWAY:
-                    seats = plan.rooms[name].seats
+                    seats = plan.seats(name)
                     person.seats[name] = seats[taken[name] % len(seats)]
                     taken[name] += 1
             people.append(person)
@@ -144,7 +145,7 @@ class Crowd:
         elif stay.do == "wander":
             self._wander(person, self._plan.rooms[stay.place], stay)
         else:
-            seats = [seat for name in stay.places for seat in self._plan.rooms[name].seats]
+            seats = [seat for pattern in stay.places for seat in self._plan.seats(pattern)]
             self._round(person, seats, 0, stay)
 
     def _wander(self, person: Person, room: Room, stay: Stay) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from cxhost.sim.radio import Move
 from cxhost.sim.scenario import Place, Point, Scenario
@@ -72,8 +73,8 @@ class Plan:
     @classmethod
     def of(cls, scenario: Scenario) -> Plan:
         """Return the plan of a scenario."""
-        plan = cls({place.name: _room(place) for place in scenario.place})
-        for place in scenario.place:
+        plan = cls({place.name: _room(place) for place in scenario.places})
+        for place in scenario.places:
             if place.wall_db:
                 (x, y), (width, depth) = place.at, place.size
                 right, top = x + width, y + depth
@@ -94,6 +95,12 @@ class Plan:
             max(place.at[0] + place.size[0] for place in places),
             max(place.at[1] + place.size[1] for place in places),
         )
+
+    def seats(self, pattern: str) -> list[Move]:
+        """Return the seats of the places whose names match, in their order."""
+        return [
+            seat for name, room in self.rooms.items() if fnmatchcase(name, pattern) for seat in room.seats
+        ]
 
     def room_at(self, point: Point) -> Room | None:
         """Return the room around a point."""

@@ -109,7 +109,7 @@ def replay(record: Record) -> dict[str, Any]:
         "begin": scenario.begin,
         "end": scenario.end,
         "box": [round(value * 10) for value in (left, bottom, right, top)],
-        "places": [_drawn(place) for place in scenario.place],
+        "places": [_drawn(place) for place in scenario.places],
         "people": people,
         "lit": [[round(at_s), person, int(is_on)] for at_s, person, is_on in record.lit],
         "reports": [[round(one.at_s), one.person.index] for one in record.reports if not one.session.error],

@@ -25,7 +25,8 @@ from cxhost.sim.station import Session, Station
 from cxhost.sim.truth import Contact, Truth
 
 # Before people come, badges are set up one after another.
-_SET_UP_S = 20
+_SET_UP_S = 12
+_START_S = 6
 _HOUSE_S = 60
 _PROGRESS_S = 600
 # ticks_ms wraps after 12.4 days: some badges begin shortly before.
@@ -140,6 +141,7 @@ class Run:
                 None,
                 ticks_start_ms=draw.randrange(_WRAP_MS),
                 drift_ppm=draw.randint(-drift, drift),
+                is_on=False,
             )
         return badges
 
@@ -157,7 +159,9 @@ class Run:
         """Run to the end and return what was noted; SimulationError if a badge crashes."""
         began = time.monotonic()
         for number, badge in enumerate(self.record.badges.values()):
-            self.sim.run_for(max(0.0, number * _SET_UP_S + 1 - self.sim.now_us / 1e6))
+            self.sim.run_for(max(0.0, number * _SET_UP_S - self.sim.now_us / 1e6))
+            badge.power_on()
+            self.sim.run_for(_START_S)
             self.station.provision(badge)
             self._progress(0, self.scenario.end - self.scenario.begin)
         self._run_to(self.scenario.begin)

@@ -12,6 +12,8 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import date, datetime, time, timezone
+from fnmatch import fnmatchcase
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -105,15 +107,35 @@ class Seats(_Table):
 class Place(_Table):
     """A rectangle on the plan.
 
-    ``wall_db``: what its walls take; 0: it has none. ``door``: a point on its edge.
+    ``wall_db``: what its walls take; 0: it has none. ``door``: a point on its edge. ``copies``: so many of
+    it, each ``step`` from the one before, named ``name-1`` and so on.
     """
 
     name: str
     at: Point
-    size: Annotated[Point, Field()]
+    size: Point
     wall_db: Annotated[float, Field(ge=0)] = 0.0
     door: Point | None = None
     seats: Seats | None = None
+    copies: Annotated[int, Field(ge=1)] = 1
+    step: Point = (0.0, 0.0)
+
+    def all(self) -> list[Place]:
+        """Return the place itself, or its copies."""
+        if self.copies == 1:
+            return [self]
+        made = []
+        for number in range(self.copies):
+            dx, dy = self.step[0] * number, self.step[1] * number
+            moved = {
+                "name": f"{self.name}-{number + 1}",
+                "at": (self.at[0] + dx, self.at[1] + dy),
+                "copies": 1,
+            }
+            if self.door is not None:
+                moved["door"] = (self.door[0] + dx, self.door[1] + dy)
+            made.append(self.model_copy(update=moved))
+        return made
 
 
 class Stay(_Table):
@@ -121,7 +143,8 @@ class Stay(_Table):
 
     ``sit``: at one's seat; ``mingle``: in standing groups of ``cluster`` that form anew every ``every_min``;
     ``wander``: alone, elsewhere every ``every_min``; ``rounds``: from seat to seat of ``places``,
-    ``every_min`` at each; place ``away``: out of everybody's reach.
+    ``every_min`` at each; place ``away``: out of everybody's reach. To sit and for rounds ``room-*`` stands
+    for all places whose names begin so.
     """
 
     at: Clock
@@ -244,6 +267,11 @@ class Scenario(_Table):
         """How many days the run touches."""
         return (self.end - 1) // DAY_S + 1
 
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """All places, copies included."""
+        return tuple(one for place in self.place for one in place.all())
+
     @property
     def midnight(self) -> datetime:
         """The moment that a ``Moment`` counts from."""
@@ -256,23 +284,30 @@ class Scenario(_Table):
         people = sum(group.people for group in self.group)
         if not 2 <= people <= MOST_PEOPLE:
             raise ValueError(f"group: {people} people in all; must be 2 to {MOST_PEOPLE}")
-        _unique("place", [place.name for place in self.place])
+        _unique("place", [place.name for place in self.places])
         _unique("group", [group.name for group in self.group])
         self._check_timetables()
         self._check_names()
         return self
 
     def _check_timetables(self) -> None:
-        places = {place.name: place for place in self.place}
         for group in self.group:
             if not group.timetable:
                 raise ValueError(f"group {group.name}: timetable: is empty")
             for stay in group.timetable:
                 for name in stay.where:
-                    if name != AWAY and name not in places:
-                        raise ValueError(f"group {group.name}: timetable: there is no place {name!r}")
-                    if stay.do in ("sit", "rounds") and name != AWAY and places[name].seats is None:
-                        raise ValueError(f"group {group.name}: timetable: {name} has no seats")
+                    self._check_place(f"group {group.name}: timetable", name, stay.do)
+
+    def _check_place(self, where: str, name: str, do: str) -> None:
+        if name == AWAY:
+            return
+        found = [place for place in self.places if fnmatchcase(place.name, name)]
+        if not found:
+            raise ValueError(f"{where}: there is no place {name!r}")
+        if do in ("sit", "rounds") and any(place.seats is None for place in found):
+            raise ValueError(f"{where}: {name} has no seats")
+        if do in ("mingle", "wander") and name not in [place.name for place in found]:
+            raise ValueError(f"{where}: to {do}, name one place, not {name!r}")
 
     def _check_names(self) -> None:
         people = {f"{group.name}-{n}" for group in self.group for n in range(1, group.people + 1)}
