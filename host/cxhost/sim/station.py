@@ -180,7 +180,8 @@ class Station:
         companion, _ = self._plug(badge, session)
         try:
             companion.hello()
-            code = self.publisher.issue_code(AlertLevel[level.upper()], draw=self._draw.randrange)
+            draw = self._draw.randrange
+            code = self.publisher.issue_codes(1, AlertLevel[level.upper()], draw=draw)[0]
             known = companion.request("info")["publishers"][0]
             signed = sync.take_report(companion, known, code)
             sync.upload_report(self._client, known["report"], signed)
