@@ -26,11 +26,12 @@ _LOG = "/data/log"
 
 @dataclass
 class Visit:
-    """An identifier that reached a badge: moments of the simulation, in microseconds, and packets."""
+    """An identifier that reached a badge: moments of the simulation, in microseconds, packets, dBm."""
 
     first_us: int
     last_us: int
     packets: int
+    strongest_dbm: int
 
 
 class Hearing:
@@ -49,10 +50,11 @@ class Hearing:
                 continue
             visit = self.visits.get(contact_id)
             if visit is None:
-                self.visits[contact_id] = Visit(packet.when_us, packet.when_us, 1)
+                self.visits[contact_id] = Visit(packet.when_us, packet.when_us, 1, packet.rssi)
             else:
                 visit.last_us = packet.when_us
                 visit.packets += 1
+                visit.strongest_dbm = max(visit.strongest_dbm, packet.rssi)
 
     def missing(self) -> tuple[int, list[Visit]]:
         """Return how many visits the log must hold, and those of them that it does not.

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from host_tests.browser import chromium
 from publisher_support import Owner
 
 from cxhost.publisher import Publisher
 from cxhost.publisher.operators import Permission
 
 CODE = re.compile(r"\b(?:\w{4}-){2}\w{4}\b")
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        pytest.skip("no chromium: install it (Debian: apt install chromium)")
-    # No name but this computer's is found, so that nothing goes out, whatever the browser wants.
-    arguments = ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost"]
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(
-            executable_path=program, args=arguments, chromium_sandbox=os.getuid() != 0
-        )
+    with chromium() as made:
         yield made
-        made.close()
 
 
 class Visit:
