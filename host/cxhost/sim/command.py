@@ -156,6 +156,7 @@ def _rows(result: dict[str, Any]) -> list[tuple[str, str]]:
     if sync["count"]:
         rows.append(("bytes over the cable for a sync, median", f"{sync['bytes']['median']:.0f}"))
     rows.append(("syncs done, failed", f"{sync['count']}, {len(sync['failed'])}"))
+    rows.append(("requests that a badge refused at first", f"{len(sync['refusals'])}"))
     missing = f"{logged['contacts_to_be_logged']}, {len(logged['contacts_missing'])}"
     rows.append(("visits to be found in flash, missing", missing))
     return rows

@@ -245,6 +245,11 @@ def _sync(record: Record) -> dict[str, Any]:
             for one in record.syncs
             if one.session.error
         ],
+        "refusals": [
+            {"badge": one.session.badge, "hour": round(one.at_s / 3600, 2), "error": text}
+            for one in record.syncs
+            for text in one.session.refusals
+        ],
         "bytes": _spread(one.bytes_to_badge + one.bytes_from_badge for one in done),
         "list_bytes": _spread(one.list_bytes for one in done),
         "seconds": _spread(one.ended_s - one.began_s for one in done),

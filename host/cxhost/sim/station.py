@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
 from asn1crypto import cms
@@ -22,6 +24,8 @@ from starlette.applications import Starlette
 
 from cxhost import sync
 from cxhost.companion import Badge, BadgeError
+from cxhost.consent import press_ms
+from cxhost.lists import FetchError, fetch
 from cxhost.publisher import AlertLevel, Publisher
 from cxhost.publisher.web import build_app
 from cxhost.sim.badge import SimulatedBadge
@@ -35,6 +39,7 @@ _COMMON = (71, 384)
 _SERIAL_BITS = 152  # a certificate's serial number of 20 bytes
 _MATCHING_S = 6 * 3600
 _POLL_S = 5
+_TRIES = 3
 _LASTING = ("first", "near_s", "medium_s", "far_s", "contacts", "least_db")
 
 
@@ -42,7 +47,8 @@ _LASTING = ("first", "near_s", "medium_s", "far_s", "contacts", "least_db")
 class Session:
     """One badge at the cable. ``began_s`` and ``ended_s`` since the simulation began; bytes on the wire.
 
-    ``new_risks``: the risk of each alert that was not there the last time; ``error``: why it was cut short.
+    ``new_risks``: the risk of each alert that was not there the last time; ``refusals``: why the badge
+    refused something that was then asked again; ``error``: why it was cut short.
     """
 
     badge: str
@@ -55,6 +61,7 @@ class Session:
     matching_s: float = 0.0
     alarm: bool = False
     new_risks: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
     error: str = ""
 
 
@@ -169,7 +176,7 @@ class Station:
             companion.request("set_time", unix=int(meter.now()), timeout_s=60)
             self._bring_list(companion, session)
             self._look(companion, session)
-        except (BadgeError, sync.FetchError) as error:
+        except (BadgeError, FetchError) as error:
             session.error = str(error)
         session.ended_s = self._now_s()
         return session
@@ -185,7 +192,7 @@ class Station:
             known = companion.request("info")["publishers"][0]
             signed = sync.take_report(companion, known, code)
             sync.upload_report(self._client, known["report"], signed)
-        except (BadgeError, sync.FetchError) as error:
+        except (BadgeError, FetchError) as error:
             session.error = str(error)
         session.ended_s = self._now_s()
         return session
@@ -195,16 +202,17 @@ class Station:
 
     def _plug(self, badge: SimulatedBadge, session: Session) -> tuple[Badge, _Meter]:
         meter = _Meter(badge.transport(), session)
-        return Badge(meter, lambda _what, _seconds: badge.press_button()), meter
+        return Badge(meter, lambda kind, _seconds: badge.press_button(press_ms(kind))), meter
 
     def _bring_list(self, companion: Badge, session: Session) -> None:
-        for known in companion.request("info")["publishers"]:
-            data = sync.fetch(self._client, known["pub"])
+        for known in companion.request("info", timeout_s=30)["publishers"]:
+            data, publisher = fetch(self._client, known["pub"]), known["id"]
             session.list_bytes += len(data)
-            companion.put("publication", data, publisher=known["id"])
+            self._patiently(session, lambda: companion.put("publication", data, publisher=publisher))
         began_s = self._now_s()
         while True:
-            matching = companion.request("info", timeout_s=30)["matching"]
+            info = self._patiently(session, lambda: companion.request("info", timeout_s=30))
+            matching = info["matching"]
             if not matching["waiting"]:
                 break
             if self._now_s() - began_s > _MATCHING_S:
@@ -214,6 +222,17 @@ class Station:
             raise BadgeError("matching", matching["error"])
         session.matching_s = self._now_s() - began_s
         session.new_seeds = matching["new_seeds"]
+
+    def _patiently(self, session: Session, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Ask a badge; what it refuses is asked again, as the companion does with a list's next URL."""
+        while True:
+            try:
+                return ask()
+            except BadgeError as error:
+                if len(session.refusals) >= _TRIES or error.error == "timeout":
+                    raise
+                session.refusals.append(str(error))
+                self._sim.run_for(_POLL_S)
 
     def _look(self, companion: Badge, session: Session) -> None:
         found = companion.request("alerts", timeout_s=60)

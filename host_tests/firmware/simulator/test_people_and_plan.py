@@ -145,9 +145,7 @@ def test_walls_are_crossed_once_each():
 def test_copies_of_a_place_and_seats_by_pattern():
     cabins = {**ROOM, "name": "cabin", "copies": 3, "step": [7, 0], "door": [1, 0]}
     group = {"name": "all", "people": 10, "timetable": [{"at": "00:00", "place": "cabin-*"}]}
-    data = small(
-        place=[cabins], group=[group], report=[], sync=[], attacker=[], entrance=None
-    )
+    data = small(place=[cabins], group=[group], report=[], sync=[], attacker=[], entrance=None)
     world = World(data)
     world.crowd.start()
     assert [place.name for place in world.scenario.places] == ["cabin-1", "cabin-2", "cabin-3"]

@@ -118,17 +118,19 @@ def test_the_report_opens_in_a_browser_without_complaint(done, tmp_path):
         assert page.locator("svg rect.high").count() >= 1
         ink = "() => { const c = document.getElementById('plan'); return c.toDataURL(); }"
         before = page.evaluate(ink)
-        page.evaluate(
-            "() => { const s = document.getElementById('at'); s.value = 30600; s.dispatchEvent(new Event('input')); }"
+        set_time = (
+            "(at) => { const s = document.getElementById('at'); s.value = at;"
+            " s.dispatchEvent(new Event('input')); }"
         )
-        assert "08:30" in page.locator("#clock").inner_text() and "6 here" in page.locator("#clock").inner_text()
+        page.evaluate(set_time, 30600)
+        assert (
+            "08:30" in page.locator("#clock").inner_text() and "6 here" in page.locator("#clock").inner_text()
+        )
         assert page.evaluate(ink) != before
         page.locator("#play").click()
         page.wait_for_function("() => Number(document.getElementById('at').value) > 30700")
         page.locator("#play").click()
-        page.evaluate(
-            "() => { const s = document.getElementById('at'); s.value = s.max; s.dispatchEvent(new Event('input')); }"
-        )
+        page.evaluate(set_time, run.scenario.end)
         alerted = len({one["owner"] for one in result["verdicts"] if one["risk"] == "high"})
         assert f"{alerted} alerted" in page.locator("#clock").inner_text()
         assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
@@ -162,7 +164,9 @@ def test_a_replayed_identifier_is_heard_where_its_badge_never_was(tmp_path):
         run.run()
         outside = [person for person in run.record.badges if person.group.name == "out"]
         own = {one.payload[7:] for one in run.sim.on_air if one.badge.startswith("in-") and one.payload}
-        weak = run.sim.air.power_dbm(run.record.badges[outside[0]].index, run.record.badges[run.record.people[0]].index)
+        weak = run.sim.air.power_dbm(
+            run.record.badges[outside[0]].index, run.record.badges[run.record.people[0]].index
+        )
         replayed = run.attackers[0].identifiers
     assert replayed >= 8
     heard = [own & set(run.hearing[person].visits) for person in outside]
@@ -174,14 +178,18 @@ class FakeBadge:
         self.pin_log = changes
 
 
-def test_three_flashes_in_a_row_are_an_alert_until_they_end(done):
+def test_three_short_flashes_in_a_row_are_an_alert_until_they_end(done):
     start = done[0].sim.at(0)
 
-    def flashes(at_s: float, count: int) -> list[PinChange]:
-        moments = [start + timedelta(seconds=at_s + 0.24 * number) for number in range(count)]
-        return [PinChange(when, 2, value) for when in moments for value in (1, 0)]
+    def flashes(at_s: float, count: int, lit_s: float = 0.06) -> list[PinChange]:
+        found = []
+        for number in range(count):
+            when = start + timedelta(seconds=at_s + (lit_s + 0.18) * number)
+            found += [PinChange(when, 2, 1), PinChange(when + timedelta(seconds=lit_s), 2, 0)]
+        return found
 
-    badge = FakeBadge(flashes(0, 1) + flashes(60, 3) + flashes(75, 3) + flashes(90, 5))
+    badge = FakeBadge(flashes(0, 1) + flashes(20, 3, 0.25) + flashes(40, 5, 0.05) + flashes(60, 3))
+    badge.pin_log += flashes(75, 3) + flashes(90, 1)
     light = Light(badge)
     assert light.read(start + timedelta(seconds=100)) == [(start + timedelta(seconds=60), True)]
     assert badge.pin_log == []
@@ -254,7 +262,9 @@ def test_the_command_line(tmp_path):
     listed = CliRunner().invoke(app, ["sim", "list"])
     assert listed.exit_code == 0 and "festival" in listed.output
     path = toml(tmp_path / "two.toml")
-    ran = CliRunner().invoke(app, ["sim", "run", str(path), "--seed", "9", "--out", str(tmp_path / "out"), "--strict"])
+    ran = CliRunner().invoke(
+        app, ["sim", "run", str(path), "--seed", "9", "--out", str(tmp_path / "out"), "--strict"]
+    )
     assert ran.exit_code == 0, ran.output
     assert "two-9.html" in ran.output
     result = json.loads((tmp_path / "out" / "two-9.json").read_text())

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 from host_tests.browser import chromium
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 from publisher_support import Owner
 
 from cxhost.publisher import Publisher
 from cxhost.publisher.operators import Permission
 
 CODE = re.compile(r"\b(?:\w{4}-){2}\w{4}\b")
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
