@@ -10,9 +10,12 @@ BOARD ?= ESP32_GENERIC
 PORT ?=
 FIRMWARE ?=
 SECONDS ?= 60
+FRAMES ?= 1000000
+TRANSFERS ?= 10000
+BADGES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-killed test-powercut test-matching soak fuzz sniff statistics detection crowd check lint types format mpy flash install image size clean wasm bench bench-publisher
+.PHONY: help demo test test-killed test-powercut test-matching soak hostile cuts hub fuzz sniff statistics detection crowd check lint types format mpy flash install image size clean wasm bench bench-publisher
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +51,15 @@ test-matching: $(READY) ## 10 000 random populations with every engine, a run ki
 soak: $(READY) ## two weeks of a badge's life in a crowd: heap, wear, and what a flood of identifiers leaves
 	PYTHONPATH=lib:host $(BIN)/python host_tests/firmware/soak.py --days 14
 	PYTHONPATH=lib:host $(BIN)/python host_tests/firmware/lives.py --hours 336
+
+hostile: $(READY) ## a million hostile frames at a badge's cable: FRAMES=1000000
+	PYTHONPATH=lib:host $(BIN)/python host_tests/firmware/hostile.py --frames $(FRAMES)
+
+cuts: $(READY) ## transfers with random cuts of cable and power: TRANSFERS=10000
+	PYTHONPATH=lib:host $(BIN)/python host_tests/firmware/cuts.py --transfers $(TRANSFERS)
+
+hub: $(READY) ## a site's list to 20 badges on pseudo-terminals: BADGES=20
+	CXBADGE_HUB=$(BADGES) $(BIN)/python -m pytest -q host_tests/host/test_serial_line.py -k hub
 
 fuzz: $(READY) ## feed mutated documents to everything that reads them: SECONDS=60
 	PYTHONPATH=lib:host $(BIN)/python host_tests/fuzz.py --seconds $(SECONDS)

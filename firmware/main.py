@@ -23,8 +23,17 @@ from badge.loading import Loaded  # noqa: E402
 
 # MicroPython keeps every name that it ever met, in tables that double. Those of the code that comes and goes
 # are met now, so that they do not split the heap, and no table must grow when there is no room in one piece.
-for _name in ("publication", "descriptor", "seedreport", "matchrun", "sorting", "resolving", "people"):
-    with Loaded("cx." + _name):
+for _name in (
+    "cx.publication",
+    "cx.descriptor",
+    "cx.seedreport",
+    "cx.matchrun",
+    "cx.sorting",
+    "cx.resolving",
+    "cx.people",
+    "badge.caretaking",
+):
+    with Loaded(_name):
         gc.collect()
 gc.threshold(2048)
 

@@ -179,7 +179,7 @@ def secrets_of(sim: Simulation, badge: SimulatedBadge) -> list[bytes]:
         elif folder == "pool":
             found.append(flash.read(path)[1:33])
         elif folder == "report":
-            found += [seed.preseed for seed in verify_report(flash.read(path)[1:-4]).seeds]
+            found += [seed.seed for seed in verify_report(flash.read(path)[1:-4]).seeds]
         elif folder in ("known", "matches"):
             found.append(flash.read(path))
     return [secret for secret in found if len(secret) >= WINDOW]
