@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def dated(badge, plug):
 def light(badge: SimulatedBadge, first: int) -> list[int]:
     """Return the lengths of the flashes since a change of the light, in ms."""
     changes = [change for change in badge.pin_log[first:] if change.pin == 2]
-    lit = [(a, b) for a, b in zip(changes, changes[1:], strict=False) if a.value and not b.value]
+    lit = [(a, b) for a, b in itertools.pairwise(changes) if a.value and not b.value]
     return [round((b.time - a.time).total_seconds() * 1000 / 50) * 50 for a, b in lit]
 
 
@@ -112,7 +113,7 @@ def test_a_press_of_the_wrong_length_agrees_to_nothing(simulation, dated, plug):
     simulation.run_for(5)
     assert "consent" in ask(plug, dated, "alerts", press_ms("wipe"))[0]
     simulation.run_for(5)
-    told, flashes = ask(plug, dated, "alerts", press_ms("alerts"))
+    told, _flashes = ask(plug, dated, "alerts", press_ms("alerts"))
     assert told == "alerts"
     simulation.run_for(5)
     with plug(dated) as (companion, _):
