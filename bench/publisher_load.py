@@ -1,9 +1,9 @@
 """What a running publisher stands: more and more reports and lists in a second, until it turns some away.
 
-python bench/publisher_load.py [--seconds 10] [--rates 10,20,40,80] [--seeds-each 14] [--json]
+python bench/publisher_load.py [--seconds 5] [--rates 10,30,90] [--seeds-each 14] [--json]
 
 The server is ``cxbadge publisher serve`` in a process of its own, on SQLite, over TLS. Requests start on time
-whether or not earlier ones are answered: each second so many reports and ten times as many fetches of the
+whether or not earlier ones are answered: each second so many reports and three times as many fetches of the
 list. Anything but a 200 or a 503 that says when to come again is a failure.
 """
 
@@ -28,7 +28,8 @@ from publisher import NAME, URL, make_report
 
 from cxhost.publisher import Publisher
 
-_LISTS = 10  # to one report
+_WAITING = 20  # reports at most: our 180 connections are to fill that
+_LISTS = 3  # to one report
 _SERVE = "from cxhost.publisher.cli import app; app()"
 
 
@@ -109,14 +110,14 @@ async def climb(base_url: str, ca_file: Path, rounds: list[tuple[int, list[bytes
 def main() -> int:
     """Run it and print the figures; 1 if anything but 200 and 503 was answered."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=10, help="how long each rate is held")
-    parser.add_argument("--rates", default="10,20,40,80", help="reports in a second, one after the other")
+    parser.add_argument("--seconds", type=int, default=5, help="how long each rate is held")
+    parser.add_argument("--rates", default="10,30,90", help="reports in a second, one after the other")
     parser.add_argument("--seeds-each", type=int, default=14, help="seeds in one report")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "publisher"
-        with Publisher.create(directory, NAME, URL) as publisher:
+        with Publisher.create(directory, NAME, URL, max_waiting_reports=_WAITING) as publisher:
             publisher.publish()
             rounds = []
             for rate in map(int, chosen.rates.split(",")):
