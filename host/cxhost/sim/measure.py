@@ -298,5 +298,9 @@ def _digest(run: Run) -> str:
         digest.update(repr(one).encode())
     for person, hearing in run.hearing.items():
         digest.update(repr((person.name, sorted(hearing.visits.items()))).encode())
-    digest.update(repr((record.frames, record.lit, record.syncs, record.reports)).encode())
+    digest.update(repr((record.frames, record.lit)).encode())
+    for one in [*record.reports, *record.syncs]:
+        session = one.session
+        told = (session.badge, one.at_s, session.new_seeds, session.alarm, session.new_risks, session.error)
+        digest.update(repr(told).encode())
     return digest.hexdigest()

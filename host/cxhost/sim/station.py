@@ -141,7 +141,7 @@ class Station:
         self._seen: dict[str, set[str]] = {}
         self._ahead = _BEHIND
         self.publisher = _publisher(folder, self._clock, settings)
-        self.publish_if_due()
+        self.publish()
         self._client = httpx.Client(transport=_Inside(build_app(self.publisher)))
 
     def __enter__(self) -> Station:
@@ -154,16 +154,11 @@ class Station:
     def _clock(self) -> datetime:
         return self._sim.now + self._ahead
 
-    def publish_if_due(self) -> bool:
-        """Let the publisher sign a new list if its time has come; tell whether it did."""
+    def publish(self) -> None:
+        """Let the publisher sign a new list."""
         self._ahead = _BEHIND
-        published = self.publisher.publish_if_due()
-        if published is None:
-            return False
-        while not _is_common(published.path.read_bytes()):
+        while not _is_common(self.publisher.publish().path.read_bytes()):
             self._ahead += timedelta(seconds=1)  # no two lists are of one second
-            published = self.publisher.publish()
-        return True
 
     def provision(self, badge: SimulatedBadge) -> None:
         """Tell a badge the time and whom to trust."""
@@ -237,7 +232,7 @@ class Station:
             except BadgeError as error:
                 if len(session.refusals) >= _TRIES or error.error == "timeout":
                     raise
-                session.refusals.append(str(error))
+                session.refusals.append(error.error)
                 self._sim.run_for(_POLL_S)
 
     def _look(self, companion: Badge, session: Session) -> None:
