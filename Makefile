@@ -10,12 +10,14 @@ BOARD ?= ESP32_GENERIC
 PORT ?=
 FIRMWARE ?=
 SECONDS ?= 60
+SCENARIO ?= school
+SEED ?= 1
 FRAMES ?= 1000000
 TRANSFERS ?= 10000
 BADGES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-killed test-powercut test-matching soak hostile cuts hub fuzz sniff statistics detection crowd check lint types format mpy flash install image size clean wasm bench bench-publisher
+.PHONY: help demo sim sim-faults test test-killed test-powercut test-matching soak hostile cuts hub fuzz sniff statistics detection crowd check lint types format mpy flash install image size clean wasm bench bench-publisher
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +33,12 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY) ## three badges meet, one owner reports, one is alerted, the diagnosis is withdrawn
 	$(BIN)/cxbadge demo
+
+sim: $(READY) ## a school of 60 badges for two days: report and figures in build/sim; SCENARIO=ward SEED=2
+	$(BIN)/cxbadge sim run $(SCENARIO) --seed $(SEED)
+
+sim-faults: $(READY) ## twenty badges for fourteen days with batteries pulled at any moment
+	$(BIN)/cxbadge sim run faults --strict
 
 # The third runtime of the core tests. Without it they are skipped and say so, hence the leading minus.
 $(WASM): host_tests/wasm/package-lock.json $(READY)
