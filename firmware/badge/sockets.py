@@ -7,13 +7,15 @@ from cx.compat import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
+_QUEUE = "_io_queue"  # asyncio's name, which the build must not shorten
+
 
 # Generators, which MicroPython awaits; the same that its own streams wait on.
 def readable(stream: "Any") -> "Any":
     """Wait until there is something to read, or the end, or an error."""
-    yield core._io_queue.queue_read(stream)
+    yield getattr(core, _QUEUE).queue_read(stream)
 
 
 def writable(stream: "Any") -> "Any":
     """Wait until something can be written."""
-    yield core._io_queue.queue_write(stream)
+    yield getattr(core, _QUEUE).queue_write(stream)

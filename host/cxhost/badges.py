@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from cxhost import fleet, show, sync
+from cxhost import door, fleet, show, sync, wifi
 from cxhost.companion import Badge, BadgeError
 from cxhost.fleet import Fleet, Line
 from cxhost.lists import Lists, fetch
@@ -156,6 +156,19 @@ def sync_command(
     force: Annotated[
         bool, typer.Option("--force", help="Also ask publishers that said there is no newer list yet.")
     ] = False,
+    over_wifi: Annotated[
+        Path | None,
+        typer.Option(
+            "--wifi", help="Over Wi-Fi instead: the lists of this mirror, to badges with an open door."
+        ),
+    ] = None,
+    address: Annotated[
+        list[str] | None,
+        typer.Option(help="With --wifi: HOST[:PORT] of a badge; may be given several times."),
+    ] = None,
+    minutes: Annotated[
+        float, typer.Option(help="With --wifi: for how long to listen for badges.", min=0)
+    ] = 10.0,
     ca: CaOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -164,8 +177,12 @@ def sync_command(
 
     Exit code 1 when a list could not be brought. What is fetched once serves every badge.
 
-    Examples: cxbadge sync; cxbadge sync --all; cxbadge sync --all --forever --every 30
+    Examples: cxbadge sync; cxbadge sync --all; cxbadge sync --all --forever --every 30;
+    cxbadge sync --wifi shelf --minutes 480
     """
+    if over_wifi is not None:
+        wifi.serve_shelf(over_wifi, address or [], minutes, door.PORT, as_json)
+        return
     crew = Crew(port, every_port, forever, every, yes, as_json)
     with open_client(ca) as client:
         lists = Lists(client, own_folder("lists"))

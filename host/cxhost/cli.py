@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cxhost import badges, disclosure, documents, energy, hardware, show, sync
+from cxhost import badges, disclosure, documents, energy, hardware, show, sync, wifi
 from cxhost.publisher import cli as publisher_cli
 from cxhost.session import (
     ERRORS,
@@ -39,6 +39,7 @@ app.add_typer(publisher_cli.app, name="publisher")
 app.add_typer(sim_command.app, name="sim")
 documents.register(app)
 hardware.register(app)
+wifi.register(app)
 app.command()(energy.energy)
 
 

@@ -26,6 +26,26 @@ from servers import Server
 HERE = Path(__file__).parent
 
 
+class Running:
+    """A badge's process at work."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._said: str | None = None
+
+    def answers(self, timeout_s: float = 120) -> list[Any]:
+        """Wait for the end; return what each step answered."""
+        if self._said is None:
+            try:
+                self._said, _ = self._process.communicate(timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.communicate()
+                raise
+        assert self._process.returncode == 0, self._said
+        return [json.loads(line) for line in self._said.splitlines()]
+
+
 class Visitor:
     """A badge whose every run is one process; its flash stays."""
 
@@ -43,26 +63,21 @@ class Visitor:
 
     def run(self, *steps: list[Any], speed: int = 1, timeout_s: float = 120) -> list[Any]:
         """Do the steps of ``visits.py``, on a clock ``speed`` times as fast; return what each answered."""
+        return self.start(*steps, speed=speed).answers(timeout_s)
+
+    def start(self, *steps: list[Any], speed: int = 1) -> Running:
+        """Begin the steps, and return at once."""
         path = f"{HERE}:{fakes(self._board)}"
         self._steps.write_text(json.dumps(steps))
-        ran = subprocess.run(
-            [
-                *command(self._board),
-                "-m",
-                "visits",
-                str(self._flash),
-                str(self._nvs),
-                str(self._steps),
-                str(speed),
-            ],
-            capture_output=True,
+        files = [str(self._flash), str(self._nvs), str(self._steps)]
+        process = subprocess.Popen(
+            [*command(self._board), "-m", "visits", *files, str(speed)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            check=False,
-            timeout=timeout_s,
             env={**environment(Path(path)), "PATH": os.environ["PATH"]},
         )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return [json.loads(line) for line in ran.stdout.splitlines() if line[:1] in '{["-0123456789nft']
+        return Running(process)
 
 
 @pytest.fixture(scope="session")

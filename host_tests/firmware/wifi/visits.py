@@ -23,10 +23,12 @@ class Fast(simlink.RealTime):
     speed = 1
 
     def now(self):
-        return (self._time_ns() - self._started) // 1000 * self.speed
+        return super().now() * self.speed
 
     def idle(self, until_us):
-        self._sleep_us(max(0, min((until_us - self.now()) // self.speed, 1_000_000)))
+        import utime
+
+        utime.sleep_us(max(0, min((until_us - self.now()) // self.speed, 1_000_000)))
 
     def wait_streams(self, poller, until_us):
         poller.poll(max(0, min((until_us - self.now()) // self.speed // 1000 + 1, 1000)))
@@ -190,6 +192,65 @@ class Badge:
         """Put the badge on its charging cable."""
         simlink.link.has_cable = True
 
+    def do_door(self, seconds):
+        """Join the network and let computers in; matching goes on meanwhile."""
+        from badge import door, station
+
+        app = self.app
+        config = self.config()
+
+        async def stand():
+            app.radio.start()
+            await app.radio.pause()
+            log = self.asyncio.create_task(app.log.run())
+            matching = self.asyncio.create_task(app.matching.run())
+            broadcast = await station.join(config["networks"], lambda: 10000)
+            await door.serve(app, broadcast, seconds)
+            while app.matching.is_waiting:
+                await self.asyncio.sleep_ms(20)
+            station.leave()
+            app.radio.resume()
+            log.cancel()
+            matching.cancel()
+
+        self.asyncio.run(stand())
+        return self.do_state()
+
+    def config(self):
+        from badge.loading import Loaded
+
+        with Loaded("badge.networks") as networks:
+            return networks.load(self.app.storage)
+
+    def do_frames(self, count, seed):
+        """Send frames, half of them well-formed, to the door's console; return what was answered."""
+        from badge import door
+
+        def never(*_arguments):
+            raise AssertionError("the owner was asked")
+
+        self.app.ui.consent = never
+        return space["run"](self.app, door.DoorRequests(self.app), count, seed)
+
+    def do_files(self):
+        """Return the hash of every file of the badge."""
+        import binascii
+        import hashlib
+
+        found = {}
+
+        def walk(folder):
+            for entry in os.ilistdir(folder):
+                path = folder + "/" + entry[0]
+                if entry[1] == 0x4000:
+                    walk(path)
+                else:
+                    with open(path, "rb") as stream:
+                        found[path] = binascii.hexlify(hashlib.sha256(stream.read()).digest()).decode()
+
+        walk("/data")
+        return found
+
     def do_free(self):
         """Return the free bytes of the heap."""
         gc.collect()
@@ -200,7 +261,13 @@ def main(arguments):
     """Do the steps."""
     with open(arguments[2]) as stream:
         steps = json.load(stream)
+    hostile = ""
+    if any([step[0] == "frames" for step in steps]):
+        # The computer's files are out of reach once the badge has its own.
+        with open(sys.path[0] + "/hostile.py") as stream:
+            hostile = stream.read()
     badge = Badge(start(arguments[0], arguments[1], int(arguments[3])))
+    badge.hostile = hostile
     for step in steps:
         print(json.dumps(getattr(badge, "do_" + step[0])(*step[1:])))
 
