@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Protocol
@@ -37,14 +38,18 @@ class Transport(Protocol):
 
 
 class SerialTransport:
-    """A badge on a serial port. Opening it does not reset the badge: DTR and RTS stay as they are."""
+    """A badge on a serial port. Opening it does not reset the badge.
+
+    Boards reset their chip when DTR and RTS differ. Linux and macOS raise both when a port is opened, and to
+    lower them one after the other is just such a moment: there they stay raised. Windows sets both at once,
+    to what is asked for.
+    """
 
     def __init__(self, port: str, baud: int = 115_200) -> None:
         self._serial = serial.Serial()
         self._serial.port = port
         self._serial.baudrate = baud
-        self._serial.dtr = False
-        self._serial.rts = False
+        self._serial.dtr = self._serial.rts = os.name != "nt"
         try:
             self._serial.open()
         except serial.SerialException as error:
