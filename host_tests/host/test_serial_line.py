@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import serial
 from publisher_support import Owner
 
 from cxhost import sync
@@ -75,6 +76,17 @@ def test_the_lines_pace_and_ring(plugged):
         Badge(transport, lambda *_: transport.write(bytes(2000))).request("alerts", timeout_s=10)
     assert badge.lost >= 2000 - 259  # it waited for its owner and read nothing
     assert companion.request("alerts", timeout_s=10)["alerts"] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pyserial's POSIX port is looked into")
+def test_opening_and_closing_moves_neither_dtr_nor_rts(plugged, monkeypatch):
+    badge, _, transport = plugged
+    transport.close()
+    moves = []
+    monkeypatch.setattr(serial.Serial, "_update_dtr_state", lambda port: moves.append(("dtr", port.dtr)))
+    monkeypatch.setattr(serial.Serial, "_update_rts_state", lambda port: moves.append(("rts", port.rts)))
+    SerialTransport(badge.port).close()
+    assert moves and all(is_raised for _, is_raised in moves), moves
 
 
 def test_mpremote_gets_in_with_the_button_only(plugged):
