@@ -75,6 +75,7 @@ fuzz: $(READY) ## feed mutated documents to everything that reads them: SECONDS=
 bench: $(READY) ## measure engines, documents, radio handler and contact log: speed, instructions, memory
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/documents.py
+	$(BIN)/python bench/matching.py
 	$(BIN)/python bench/radio.py
 	$(BIN)/python bench/contactlog.py
 

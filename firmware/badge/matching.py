@@ -4,13 +4,15 @@ Each step's code is in RAM only as long as the step lasts, so that their peaks d
 """
 
 import asyncio
+import gc
 
 from badge.loading import Loaded
 from cx import known
-from cx.compat import TYPE_CHECKING
+from cx.compat import TYPE_CHECKING, const
 from cx.errors import CxError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from badge.alerts import Alerts
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from badge.publications import Publications, Publisher
     from badge.storage import Storage
     from cx.notifications import Publication
+
+# Collecting often keeps what lives from lying between garbage all over the heap, which splits it.
+_THRESHOLD = const(12288)
 
 
 class Matching:
@@ -51,7 +56,7 @@ class Matching:
         self._wanted = asyncio.Event()
         self._publisher = ""
         self._error = ""
-        self._began_s = self._began_at = 0
+        self._began_s = 0
         self._progress: "known.Progress | None" = None
         storage.make_folder(known.KNOWN)
         if self.is_waiting:
@@ -65,9 +70,9 @@ class Matching:
     def info(self) -> dict:
         """Return how far the matching is; ``left_s`` is an estimate from the work of this start, or None."""
         progress, left_s = self._progress, None
-        if progress and progress.seeds > self._began_at:
+        if progress and progress.seeds > progress.start:
             spent_s = self._clock.uptime_s() - self._began_s
-            left_s = spent_s * (progress.total - progress.seeds) // (progress.seeds - self._began_at)
+            left_s = spent_s * (progress.total - progress.seeds) // (progress.seeds - progress.start)
         return {
             "waiting": self.is_waiting,
             "publisher": self._publisher,
@@ -123,8 +128,7 @@ class Matching:
         others = [one for one in sorted(self._publications.publishers) if one != publisher]
         is_new_set = await self._find(publisher, others, stream, header)
         with Loaded("cx.sorting") as sorting:
-            for _ in sorting.add_fresh(self._storage, publisher, is_new_set, self._most_known):
-                await asyncio.sleep_ms(0)
+            await _do(sorting.add_fresh(self._storage, publisher, is_new_set, self._most_known))
         await self._resolve(publisher, others, header)
         self._take_guidance(publisher, stream, header)
 
@@ -137,18 +141,14 @@ class Matching:
             )
             self._progress = known.Progress()
             run = matchrun.Run(world, publisher, others, stream, header, self._progress)
-            self._began_s, self._began_at = self._clock.uptime_s(), -1
-            for _ in run.work():
-                if self._began_at < 0:
-                    self._began_at = self._progress.seeds
-                await asyncio.sleep_ms(0)
+            self._began_s = self._clock.uptime_s()
+            await _do(run.work())
             return run.is_new_set
 
     async def _resolve(self, publisher: str, others: "list[str]", header: "Publication") -> None:
         is_full = header.excludes_published_before is None
         with Loaded("cx.resolving") as resolving:
-            for _ in resolving.resolve(self._storage, publisher, others, is_full, self._alerts.is_kept):
-                await asyncio.sleep_ms(0)
+            await _do(resolving.resolve(self._storage, publisher, others, is_full, self._alerts.is_kept))
 
     def _take_guidance(self, publisher: str, stream: "BinaryIO", header: "Publication") -> None:
         name = known.GUIDANCE + "/" + publisher
@@ -158,3 +158,13 @@ class Matching:
             self._storage.remove(name)
         else:
             self._storage.save(name, guidance)
+
+
+async def _do(steps: "Iterator[None]") -> None:
+    """Do all steps, with other tasks in between."""
+    gc.threshold(_THRESHOLD)
+    try:
+        for _ in steps:
+            await asyncio.sleep_ms(0)
+    finally:
+        gc.threshold(-1)

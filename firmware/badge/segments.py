@@ -129,12 +129,14 @@ class Segments:
             with open(self.path(number), "rb") as stream:
                 stream.seek(at)
                 while True:
-                    count = self._read_batch(stream, number, view)
+                    count = self._read_batch(stream, number, at, view)
                     if count < 0:
                         return
-                    at = stream.tell()
-                    if count:
-                        yield at, view[HEAD_LEN : HEAD_LEN + count * RECORD_LEN]
+                    if not count:
+                        at = stream.tell()
+                        continue
+                    at += HEAD_LEN + count * RECORD_LEN
+                    yield at, view[HEAD_LEN : HEAD_LEN + count * RECORD_LEN]
         except OSError:  # littlefs met a block that it cannot read
             self._give_up(number, at)
 
@@ -166,9 +168,8 @@ class Segments:
         self._blocks.append(0)
         self._counts.append(0)
 
-    def _read_batch(self, stream: "BinaryIO", number: int, view: memoryview) -> int:
-        """Read a batch into ``view``; return its records, 0 for one that is damaged, -1 at the end."""
-        start = stream.tell()
+    def _read_batch(self, stream: "BinaryIO", number: int, start: int, view: memoryview) -> int:
+        """Read the batch at ``start`` into ``view``; return its records, 0 if damaged, -1 at the end."""
         got = stream.readinto(view[:HEAD_LEN])  # type: ignore[attr-defined]
         if not got:
             return -1

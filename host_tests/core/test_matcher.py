@@ -3,7 +3,7 @@
 from cx.bloom import Bloom
 from cx.contact import Contact
 from cx.generator import MAX_IDS, Generator
-from cx.matcher import Candidates, Search, owner_of
+from cx.matcher import Candidates, Search, owner_of, scan_plainly
 from cx.ordering import doubtful
 from support import vector
 
@@ -78,6 +78,25 @@ def test_candidates_come_back_from_their_saved_form():
     for _ in again.settle([b"".join(log)], found):
         pass
     assert [(owner[0], place) for owner, place, _ in found] == [(k, at) for k in (1, 2) for at in range(20)]
+
+
+def test_the_scan_finds_what_the_mask_holds():
+    mask = bytearray(2048)
+    starts = [bytes([number * 37 & 0xFF, number, number * 11 & 0xFF, 255 - number]) for number in range(60)]
+    records = b"".join([start * 6 for start in starts])
+    for first, second, third, fourth in (starts[0], starts[17], starts[59]):
+        mask[first | (second & 7) << 8] |= 1 << (third & 7)
+        mask[fourth | second >> 5 << 8] |= 1 << (third >> 5)
+    scans = [scan_plainly]
+    try:
+        from cx.scan_viper import scan
+
+        scans.append(scan)
+    except (ImportError, SyntaxError, ValueError):
+        pass  # no machine code here
+    for one in scans:
+        found = [one(mask, records, 24 * start, len(records)) // 24 for start in (0, 1, 18, 60)]
+        assert found == [0, 17, 59, 60]
 
 
 def test_what_contradicts_the_order_is_doubtful():

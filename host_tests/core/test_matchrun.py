@@ -5,6 +5,7 @@ import random
 from badge_world import DAY_S, TODAY, World, identifiers, listed
 from cx import extensions, known, sorting
 from cx.levels import DEBUG_ALERT, DIAGNOSED, EXPIRED, NO_ALERT, SYMPTOMATIC
+from cx.matcher import SLICE_IDS
 from memory_files import MemoryFiles, PowerCut
 
 PARTIAL = "20260412110000Z"
@@ -212,9 +213,9 @@ def summary(world: World) -> list:
 
 def test_killed_at_random_slices_loses_little():
     """Long chains and a filter full of false candidates: the place is kept within a chain as well."""
-    length = 768
+    length = 2048
     world = World(64)
-    world.checkpoint_ids = 256
+    world.checkpoint_ids = 1024
     for number in range(64):
         world.meet(bytes([number * 5 & 0xFF, number]) * 8)
     usages = [[(TODAY, length)] * 3, [(TODAY, length)]]
@@ -222,7 +223,7 @@ def test_killed_at_random_slices_loses_little():
     world.meet(identifiers(1, B, 3)[2])
     random.seed(3)
     kills = runs = 0
-    while kills < 12:
+    while kills < 8:
         world.files = MemoryFiles()
         world.total_ids = kills_of_run = 0
         left = 1
@@ -238,7 +239,7 @@ def test_killed_at_random_slices_loses_little():
         kills += kills_of_run
         runs += 1
         assert world.levels() == [DIAGNOSED]
-        assert world.total_ids <= 4 * length + kills_of_run * (world.checkpoint_ids + 512)
+        assert world.total_ids <= 4 * length + kills_of_run * (world.checkpoint_ids + 2 * SLICE_IDS)
     assert runs
 
 

@@ -79,12 +79,12 @@ def key_of(generator_type: int, seed: "Buffer", usage: bytes) -> bytes:
 class Progress:
     """How far a run is.
 
-    ``seeds`` looked at of ``total``; ``new_seeds`` regenerated. Since this start of the badge: ``saves`` of
-    the place, ``ids`` regenerated, ``log_passes`` over the log.
+    ``seeds`` looked at of ``total``; ``new_seeds`` regenerated. Since this start of the badge, when ``start``
+    seeds had been looked at: ``saves`` of the place, ``ids`` regenerated, ``log_passes`` over the log.
     """
 
     def __init__(self) -> None:
-        self.seeds = self.total = self.new_seeds = self.saves = self.ids = self.log_passes = 0
+        self.seeds = self.start = self.total = self.new_seeds = self.saves = self.ids = self.log_passes = 0
 
 
 class KnownSeeds:

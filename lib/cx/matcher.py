@@ -13,7 +13,7 @@ from cx.contact import RECORD_LEN
 from cx.generator import MAX_IDS, Generator, seed_len
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cx.bloom import Bloom
     from cx.compat import Buffer
@@ -21,15 +21,38 @@ if TYPE_CHECKING:
     Found = tuple[bytes, int, bytes]  # owner, place in the chain, record
 
 # Identifiers for each slice: about 50 ms on an ESP32 with a fast engine.
-SLICE_IDS = 512
+SLICE_IDS = 1024
 _ID_LEN = const(16)
 _OWNER_LEN = const(8)  # what stands before the seed of an owner
 _PRINT_LEN = const(4)
 _PLACE = ">HH"  # where the owner is among the owners, place in its chain
 _PLACE_LEN = const(4)
-_OWNERS_SHARE = const(16)  # bytes of owners for each candidate
+_MOST_OWNERS = const(4096)  # bytes
 _MASK_BYTES = const(2048)
 _ZEROS = bytes(256)
+
+
+def scan_plainly(mask: bytearray, records: "Buffer", at: int, end: int) -> int:
+    """Return where the next record is that ``mask`` may hold, from ``at`` on; ``end`` if none is.
+
+    Two bits of the mask stand for the first 32 bits of an identifier.
+    """
+    while at < end:
+        if (
+            mask[records[at] | (records[at + 1] & 7) << 8] >> (records[at + 2] & 7) & 1
+            and mask[records[at + 3] | records[at + 1] >> 5 << 8] >> (records[at + 2] >> 5) & 1
+        ):
+            return at
+        at += RECORD_LEN
+    return end
+
+
+def _fastest_scan() -> "Callable[[bytearray, Buffer, int, int], int]":
+    try:
+        from cx.scan_viper import scan
+    except (ImportError, SyntaxError, ValueError):  # CPython, or no machine code for this chip
+        return scan_plainly
+    return scan  # type: ignore[return-value]
 
 
 def owner_of(kind: int, level: int, usage: bytes, number: int, seed: bytes) -> bytes:
@@ -61,13 +84,16 @@ class Search:
     def work(self, contact_filter: "Bloom", candidates: "Candidates", most: int = SLICE_IDS) -> int:
         """Regenerate up to ``most`` identifiers, fewer when ``candidates`` is full; return how many."""
         generator = self._generator
-        start = generator.position
+        start = position = generator.position
         stop = min(start + most, self._end)
-        while generator.position < stop and not candidates.is_full:
-            found = generator.find(contact_filter, stop - generator.position)
-            if found is not None:
-                candidates.add(self.owner, found, generator.position - 1)
-        return generator.position - start
+        candidates.begin(self.owner)
+        while not candidates.is_full:
+            found = generator.find(contact_filter, stop - position)
+            position = generator.position
+            if found is None:
+                break
+            candidates.add(found, position - 1)
+        return position - start
 
     def save(self) -> bytearray:
         """Return the state to go on from."""
@@ -85,7 +111,7 @@ def _generator(owner: bytes) -> Generator:
 class Candidates:
     """Identifiers that may be in the log, whose they are and their places in the chain.
 
-    ``capacity``: how many at the most. RAM: 2 KiB, and 8 bytes for each and up to 16 for its owner.
+    ``capacity``: how many at the most. RAM: 2 KiB, 8 bytes for each, and up to 4 KiB for their owners.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -95,35 +121,45 @@ class Candidates:
         self._owners = bytearray()
         self._mask = bytearray(_MASK_BYTES)
         self.count = 0
-        self._last = -1  # where the owner added last is
-        self.clear()
-
-    @property
-    def is_full(self) -> bool:
-        """Tell whether ``settle`` must come before more can be added."""
-        return self.count >= self._capacity or len(self._owners) >= self._capacity * _OWNERS_SHARE
+        self.is_full = False  # ``settle`` must come before more can be added
+        self._owner = b""
+        self._owner_at = -1
 
     def clear(self) -> None:
         """Forget all."""
         self.count = 0
+        self.is_full = False
         self._owners = bytearray()
-        self._last = -1
+        self._owner_at = -1
         for at in range(0, _MASK_BYTES, len(_ZEROS)):
             self._mask[at : at + len(_ZEROS)] = _ZEROS
 
-    def add(self, owner: bytes, contact_id: bytes, position: int) -> None:
-        """Note that identifier ``position`` of a seed may be in the log."""
-        if self._last < 0 or self._owners[self._last :] != owner:
-            self._last = len(self._owners)
-            self._owners.extend(owner)
-        self._put(contact_id[:_PRINT_LEN], self._last, position)
+    def begin(self, owner: bytes) -> None:
+        """What is added next is of this seed."""
+        if owner != self._owner:
+            self._owner = owner
+            self._owner_at = -1
+
+    def add(self, contact_id: bytes, position: int) -> None:
+        """Note that identifier ``position`` of the seed may be in the log."""
+        if self._owner_at < 0:
+            self._owner_at = len(self._owners)
+            self._owners.extend(self._owner)
+            if len(self._owners) >= _MOST_OWNERS:
+                self.is_full = True
+        self._put(contact_id[:_PRINT_LEN], self._owner_at, position)
 
     def _put(self, fingerprint: "Buffer", owner_at: int, position: int) -> None:
-        at = self.count * _PRINT_LEN
+        at = self.count * _PRINT_LEN  # and _PLACE_LEN is the same
         self._prints[at : at + _PRINT_LEN] = fingerprint
-        struct.pack_into(_PLACE, self._places, self.count * _PLACE_LEN, owner_at, position)
-        self._mask[fingerprint[0] | (fingerprint[1] & 7) << 8] |= 1 << (fingerprint[2] & 7)
+        struct.pack_into(_PLACE, self._places, at, owner_at, position)
+        mask = self._mask
+        second, third = fingerprint[1], fingerprint[2]
+        mask[fingerprint[0] | (second & 7) << 8] |= 1 << (third & 7)
+        mask[fingerprint[3] | second >> 5 << 8] |= 1 << (third >> 5)
         self.count += 1
+        if self.count >= self._capacity:
+            self.is_full = True
 
     def settle(self, log: "Iterable[Buffer]", out: "list[Found]") -> "Iterator[None]":
         """Compare all candidates with the log in one pass; append to ``out`` who was met.
@@ -131,11 +167,13 @@ class Candidates:
         ``log`` gives blocks of whole contact records. ``out`` takes (owner, place in the chain, record); the
         caller empties it at each of the yields. The candidates stay: ``clear`` them.
         """
-        mask = self._mask
+        mask, scan = self._mask, _fastest_scan()
         for number, block in enumerate(log):
-            for at in range(0, len(block), RECORD_LEN):
-                if mask[block[at] | (block[at + 1] & 7) << 8] >> (block[at + 2] & 7) & 1:
-                    yield from self._compare(bytes(block[at : at + RECORD_LEN]), out)
+            end = len(block)
+            at = scan(mask, block, 0, end)
+            while at < end:
+                yield from self._compare(bytes(block[at : at + RECORD_LEN]), out)
+                at = scan(mask, block, at + RECORD_LEN, end)
             if number % 16 == 15:
                 yield
 
@@ -146,7 +184,7 @@ class Candidates:
         while 0 <= at < self.count * _PRINT_LEN:
             if at % _PRINT_LEN == 0:
                 owner_at, position = struct.unpack_from(_PLACE, self._places, at)
-                owner = self._owner(owner_at)
+                owner = self._owner_of(owner_at)
                 made = bytearray(_ID_LEN)
                 yield from _make(owner, position, made)
                 if made == record[:_ID_LEN]:
@@ -154,7 +192,7 @@ class Candidates:
                     yield
             at = self._prints.find(fingerprint, at + 1)
 
-    def _owner(self, at: int) -> bytes:
+    def _owner_of(self, at: int) -> bytes:
         return bytes(self._owners[at : at + _OWNER_LEN + seed_len(self._owners[at])])
 
     def save(self, into: bytearray) -> None:
@@ -174,6 +212,7 @@ class Candidates:
             at = 2 + number * _PRINT_LEN
             self._put(saved[at : at + _PRINT_LEN], owner_at, position)
         self._owners.extend(saved[places + count * _PLACE_LEN :])
+        self._owner = b""
 
 
 def _make(owner: bytes, position: int, into: bytearray) -> "Iterator[None]":

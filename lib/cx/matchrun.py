@@ -10,6 +10,8 @@ import struct
 from cx import known, matcher
 from cx.compat import TYPE_CHECKING, const
 from cx.errors import FormatError
+from cx.extensions import USAGE_BYTES
+from cx.generator import seed_len
 from cx.known import KEY_LEN
 from cx.levels import alert_level
 from cx.matches import entries, found_record
@@ -31,6 +33,7 @@ CHECKPOINT_IDS = 65536
 _CHECKPOINT_S = const(3)
 _BATCH_SEEDS = const(16)
 _MOST_FRESH = const(64)  # keys of new seeds that are sorted in RAM and written at once
+_LEAST_IDS = const(32)  # fewer are not worth a slice of their own
 _NO_USAGE = b"\0\0\0\0"
 # Digest, place, new seeds done of its batch, seeds, new seeds, bytes found, bytes fresh, flag, and the
 # lengths of what follows: engine, chain, levels, fresh keys; then the candidates.
@@ -97,6 +100,7 @@ class Run:
         self._fresh_end = 0  # bytes of it that are taken
         self._sizes = [0, 0]  # bytes in the files of what was found and of fresh keys
         self._ids_unsaved = 0
+        self._slice_left = matcher.SLICE_IDS
         self._saved_s = world.seconds()
         self.is_new_set = False
         progress.total = header.seeds
@@ -158,19 +162,23 @@ class Run:
     ) -> "tuple[list[tuple[bytes, Seed]], int]":
         """Return those of the next seeds that are new, with their keys, and how many were looked at."""
         fresh: "list[tuple[bytes, Seed]]" = []
-        count = 0
-        for level, kind, seed in listed:
-            count += 1
-            level = alert_level(level)
-            usage = listed.usage or _NO_USAGE
+        found = listed.next_slice(_BATCH_SEEDS)
+        if found is None:
+            return fresh, 0
+        level, kind, seeds = found
+        level = alert_level(level)
+        usages = listed.usage
+        size = seed_len(kind)
+        count = len(seeds) // size
+        for number in range(count):
+            seed = seeds[number * size : (number + 1) * size]
+            usage = usages[number * USAGE_BYTES : (number + 1) * USAGE_BYTES] or _NO_USAGE
             self._levels.note(kind, seed, usage, level)
             key = known.key_of(kind, seed, usage)
             if not any(key in one for one in sets):
                 fresh.append((key, (level, kind, seed, usage)))
             elif self.is_new_set:
                 self._add_fresh(key)
-            if count == _BATCH_SEEDS:
-                break
         return fresh, count
 
     def _match_seed(self, one: "tuple[bytes, Seed]", chain: bytearray) -> "Iterator[None]":
@@ -178,14 +186,17 @@ class Run:
         number = self._progress.new_seeds & 0xFFFF
         search = self._search = matcher.Search(matcher.owner_of(kind, level, usage, number, seed), chain)
         while not search.is_done:
-            done = search.work(self._world.contact_filter, self._candidates)
+            done = search.work(self._world.contact_filter, self._candidates, self._slice_left)
             self._progress.ids += done
             self._ids_unsaved += done
-            yield
+            self._slice_left -= done
             if self._candidates.is_full:
                 yield from self._settle()
-                self._save()
-            else:
+                # The place is small now that no candidates wait.
+                self._ids_unsaved *= 2
+            if self._slice_left < _LEAST_IDS:
+                self._slice_left = matcher.SLICE_IDS
+                yield
                 self._save_if_due()
         search.close()
         self._search = None
@@ -208,9 +219,14 @@ class Run:
         self._progress.log_passes += 1
 
     def _add_fresh(self, key: bytes) -> None:
-        """Put a key at its place in ``_fresh``; write all when it is full."""
+        """Put a key at its place among the fresh ones; write all when there is no room for more.
+
+        In one block of bytes: many small objects would split the heap.
+        """
         fresh, end = self._fresh, self._fresh_end
-        low, high = 0, end // KEY_LEN
+        low = high = end // KEY_LEN
+        if end and key < fresh[end - KEY_LEN : end]:
+            low = 0
         while low < high:
             middle = (low + high) // 2
             if fresh[middle * KEY_LEN : (middle + 1) * KEY_LEN] < key:
@@ -221,7 +237,7 @@ class Run:
         fresh[at + KEY_LEN : end + KEY_LEN] = fresh[at:end]
         fresh[at : at + KEY_LEN] = key
         self._fresh_end += KEY_LEN
-        if self._fresh_end == len(fresh):
+        if self._fresh_end == len(self._fresh):
             self._write_fresh()
 
     def _write_fresh(self) -> None:
@@ -291,6 +307,7 @@ class Run:
             return None
         progress = self._progress
         self._place, self._done, progress.seeds, progress.new_seeds = fields[1:5]
+        progress.start = progress.seeds
         self._sizes = list(fields[5:7])
         self.is_new_set = bool(fields[7])
         self._levels = known.Levels(state[levels_at:fresh_at])
