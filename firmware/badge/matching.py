@@ -12,7 +12,7 @@ from cx.compat import TYPE_CHECKING, const
 from cx.errors import CxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from typing import BinaryIO
 
     from badge.alerts import Alerts
@@ -160,11 +160,12 @@ class Matching:
             self._storage.save(name, guidance)
 
 
-async def _do(steps: "Iterator[None]") -> None:
+async def _do(steps: "Generator[None, None, None]") -> None:
     """Do all steps, with other tasks in between."""
     gc.threshold(_THRESHOLD)
     try:
         for _ in steps:
             await asyncio.sleep_ms(0)
     finally:
+        steps.close()  # and the files that it reads
         gc.threshold(-1)

@@ -81,12 +81,13 @@ def test_candidates_come_back_from_their_saved_form():
 
 
 def test_the_scan_finds_what_the_mask_holds():
-    mask = bytearray(2048)
+    mask = bytearray(2049)
+    mask[0] = 7
     starts = [bytes([number * 37 & 0xFF, number, number * 11 & 0xFF, 255 - number]) for number in range(60)]
     records = b"".join([start * 6 for start in starts])
     for first, second, third, fourth in (starts[0], starts[17], starts[59]):
-        mask[first | (second & 7) << 8] |= 1 << (third & 7)
-        mask[fourth | second >> 5 << 8] |= 1 << (third >> 5)
+        mask[1 + (first | (second & 7) << 8)] |= 1 << (third & 7)
+        mask[1 + (fourth | second >> 5 << 8)] |= 1 << (third >> 5)
     scans = [scan_plainly]
     try:
         from cx.scan_viper import scan

@@ -3,7 +3,7 @@
 import random
 
 from badge_world import DAY_S, TODAY, World, identifiers, listed
-from cx import extensions, known, sorting
+from cx import extensions, knownseeds, sorting
 from cx.levels import DEBUG_ALERT, DIAGNOSED, EXPIRED, NO_ALERT, SYMPTOMATIC
 from cx.matcher import SLICE_IDS
 from memory_files import MemoryFiles, PowerCut
@@ -63,10 +63,10 @@ def test_old_seeds_are_forgotten_when_they_are_most():
     old = [seed_of(i) for i in range(1100)]
     world = met(A).run("p", short((DIAGNOSED, 1, [B])))
     world.files.data["known/p"] = b"".join(
-        sorted([known.key_of(1, seed, extensions.encode_usage(USED)) for seed in old])
+        sorted([knownseeds.key_of(1, seed, extensions.encode_usage(USED)) for seed in old])
     )
     world.run("p", short((DIAGNOSED, 1, [B, C])))
-    assert len(world.files.data["known/p"]) == 2 * known.KEY_LEN
+    assert len(world.files.data["known/p"]) == 2 * knownseeds.KEY_LEN
     world.run("p", short((DIAGNOSED, 1, [A, B, C])))
     assert (world.progress.new_seeds, world.levels()) == (1, [DIAGNOSED])
 
@@ -251,14 +251,16 @@ def sorted_into(files: MemoryFiles, keys: list, most: int = 10000, is_new_set: b
     files.rename("known/p.next", "known/p")
     assert sorted(files.data) == ["known/p", "known/p.fresh"]
     data = files.data["known/p"]
-    return [data[at : at + known.KEY_LEN] for at in range(0, len(data), known.KEY_LEN)]
+    return [data[at : at + knownseeds.KEY_LEN] for at in range(0, len(data), knownseeds.KEY_LEN)]
 
 
 def test_known_seeds_are_found_and_others_are_not():
     files = MemoryFiles()
-    keys = [known.key_of(1, bytes([i * 7 & 0xFF, i >> 4 & 0xFF, i & 15]) * 8, b"abcd") for i in range(3000)]
+    keys = [
+        knownseeds.key_of(1, bytes([i * 7 & 0xFF, i >> 4 & 0xFF, i & 15]) * 8, b"abcd") for i in range(3000)
+    ]
     assert sorted_into(files, keys[:2500] + keys[:100]) == sorted(keys[:2500])
-    table = known.KnownSeeds(files.open("known/p", "rb"))
+    table = knownseeds.KnownSeeds(files.open("known/p", "rb"))
     for at, key in enumerate(keys):
         assert (key in table) == (at < 2500)
     for key in sorted(keys[:2500]):
@@ -269,5 +271,5 @@ def test_known_seeds_are_found_and_others_are_not():
     assert sorted_into(files, keys[:9], is_new_set=True) == sorted(keys[:9])
     for size in (0, 1, 2):
         files.data["few"] = b"".join(sorted(keys[:size]))
-        table = known.KnownSeeds(files.open("few", "rb"))
+        table = knownseeds.KnownSeeds(files.open("few", "rb"))
         assert [key in table for key in keys[:4]] == [at < size for at in range(4)]

@@ -28,7 +28,7 @@ _PRINT_LEN = const(4)
 _PLACE = ">HH"  # where the owner is among the owners, place in its chain
 _PLACE_LEN = const(4)
 _MOST_OWNERS = const(4096)  # bytes
-_MASK_BYTES = const(2048)
+_SMALL = const(256)  # up to so many candidates have a mask of 1 KiB, more one of 2 KiB
 _ZEROS = bytes(256)
 
 
@@ -37,10 +37,12 @@ def scan_plainly(mask: bytearray, records: "Buffer", at: int, end: int) -> int:
 
     Two bits of the mask stand for the first 32 bits of an identifier.
     """
+    high = mask[0]
     while at < end:
+        second, third = records[at + 1], records[at + 2]
         if (
-            mask[records[at] | (records[at + 1] & 7) << 8] >> (records[at + 2] & 7) & 1
-            and mask[records[at + 3] | records[at + 1] >> 5 << 8] >> (records[at + 2] >> 5) & 1
+            mask[1 + (records[at] | (second & high) << 8)] >> (third & 7) & 1
+            and mask[1 + (records[at + 3] | (second >> 5 & high) << 8)] >> (third >> 5) & 1
         ):
             return at
         at += RECORD_LEN
@@ -111,7 +113,7 @@ def _generator(owner: bytes) -> Generator:
 class Candidates:
     """Identifiers that may be in the log, whose they are and their places in the chain.
 
-    ``capacity``: how many at the most. RAM: 2 KiB, 8 bytes for each, and up to 4 KiB for their owners.
+    ``capacity``: how many at the most. RAM: 1 or 2 KiB, 8 bytes for each, and up to 4 KiB for their owners.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -119,7 +121,9 @@ class Candidates:
         self._prints = bytearray(capacity * _PRINT_LEN)
         self._places = bytearray(capacity * _PLACE_LEN)
         self._owners = bytearray()
-        self._mask = bytearray(_MASK_BYTES)
+        # The first byte says which bits of an identifier's second byte count; then comes the mask itself.
+        self._mask = bytearray(1025 if capacity <= _SMALL else 2049)
+        self._mask[0] = 3 if capacity <= _SMALL else 7
         self.count = 0
         self.is_full = False  # ``settle`` must come before more can be added
         self._owner = b""
@@ -131,7 +135,7 @@ class Candidates:
         self.is_full = False
         self._owners = bytearray()
         self._owner_at = -1
-        for at in range(0, _MASK_BYTES, len(_ZEROS)):
+        for at in range(1, len(self._mask), len(_ZEROS)):
             self._mask[at : at + len(_ZEROS)] = _ZEROS
 
     def begin(self, owner: bytes) -> None:
@@ -155,8 +159,9 @@ class Candidates:
         struct.pack_into(_PLACE, self._places, at, owner_at, position)
         mask = self._mask
         second, third = fingerprint[1], fingerprint[2]
-        mask[fingerprint[0] | (second & 7) << 8] |= 1 << (third & 7)
-        mask[fingerprint[3] | second >> 5 << 8] |= 1 << (third >> 5)
+        high = mask[0]
+        mask[1 + (fingerprint[0] | (second & high) << 8)] |= 1 << (third & 7)
+        mask[1 + (fingerprint[3] | (second >> 5 & high) << 8)] |= 1 << (third >> 5)
         self.count += 1
         if self.count >= self._capacity:
             self.is_full = True

@@ -7,12 +7,12 @@ The two are apart so that their code need not be in RAM at the same time.
 
 import struct
 
-from cx import known, matcher
+from cx import known, knownseeds, matcher
 from cx.compat import TYPE_CHECKING, const
 from cx.errors import FormatError
 from cx.extensions import USAGE_BYTES
 from cx.generator import seed_len
-from cx.known import KEY_LEN
+from cx.knownseeds import KEY_LEN
 from cx.levels import alert_level
 from cx.matches import entries, found_record
 from cx.notifications import Notifications
@@ -92,7 +92,7 @@ class Run:
         self._header = header
         self._progress = progress
         self._candidates = matcher.Candidates(world.most_candidates)
-        self._levels = known.Levels()
+        self._levels = knownseeds.Levels()
         self._place = 0  # where the batch begins in the list
         self._done = 0  # how many new seeds of the batch are done
         self._search: "matcher.Search | None" = None
@@ -110,7 +110,7 @@ class Run:
 
         Errors: those of reading the publication. ``cx.sorting`` and ``cx.resolving`` come next.
         """
-        sets = [known.KnownSeeds(stream) for stream in self._open_all(known.KNOWN)]
+        sets = [knownseeds.KnownSeeds(stream) for stream in self._open_all(known.KNOWN)]
         try:
             chain = self._restore()
             if chain is None:
@@ -128,7 +128,7 @@ class Run:
         names = [folder + "/" + one for one in self._publishers]
         return [self._files.open(name, "rb") for name in names if self._files.exists(name)]
 
-    def _begin(self, sets: "list[known.KnownSeeds]") -> None:
+    def _begin(self, sets: "list[knownseeds.KnownSeeds]") -> None:
         """Find out whom the owner met before, and whether the publisher's known seeds are mostly old ones."""
         for stream in self._open_all(known.MATCHES):
             with stream:
@@ -140,7 +140,7 @@ class Run:
 
     # Matching
 
-    def _match(self, sets: "list[known.KnownSeeds]", chain: bytearray) -> "Iterator[None]":
+    def _match(self, sets: "list[knownseeds.KnownSeeds]", chain: bytearray) -> "Iterator[None]":
         listed = Notifications(self._stream, self._header, self._place)
         while True:
             self._place = listed.position
@@ -158,7 +158,7 @@ class Run:
             self._save_if_due()
 
     def _take_batch(
-        self, listed: Notifications, sets: "list[known.KnownSeeds]"
+        self, listed: Notifications, sets: "list[knownseeds.KnownSeeds]"
     ) -> "tuple[list[tuple[bytes, Seed]], int]":
         """Return those of the next seeds that are new, with their keys, and how many were looked at."""
         fresh: "list[tuple[bytes, Seed]]" = []
@@ -174,7 +174,7 @@ class Run:
             seed = seeds[number * size : (number + 1) * size]
             usage = usages[number * USAGE_BYTES : (number + 1) * USAGE_BYTES] or _NO_USAGE
             self._levels.note(kind, seed, usage, level)
-            key = known.key_of(kind, seed, usage)
+            key = knownseeds.key_of(kind, seed, usage)
             if not any(key in one for one in sets):
                 fresh.append((key, (level, kind, seed, usage)))
             elif self.is_new_set:
@@ -310,7 +310,7 @@ class Run:
         progress.start = progress.seeds
         self._sizes = list(fields[5:7])
         self.is_new_set = bool(fields[7])
-        self._levels = known.Levels(state[levels_at:fresh_at])
+        self._levels = knownseeds.Levels(state[levels_at:fresh_at])
         self._fresh_end = fields[11]
         self._fresh[: fields[11]] = state[fresh_at:candidates_at]
         self._candidates.load(state[candidates_at:])

@@ -4,7 +4,7 @@ The new files of matches and of known seeds take effect by renaming, matches fir
 or later, all of it can be done again and gives the same.
 """
 
-from cx import known, matches
+from cx import known, knownseeds, matches
 from cx.compat import TYPE_CHECKING, array, const
 from cx.contact import RECORD_LEN, decode
 from cx.generator import seed_len
@@ -32,7 +32,7 @@ def resolve(
     """
     run = known.KNOWN + "/" + publisher
     own = known.MATCHES + "/" + publisher
-    resolver = _Resolver(known.Levels(files.load(run + known.LEVELS) or b""), is_full, is_kept)
+    resolver = _Resolver(knownseeds.Levels(files.load(run + known.LEVELS) or b""), is_full, is_kept)
     sources = [run + known.FOUND, own] + [known.MATCHES + "/" + one for one in others]
     yield from resolver.write(files, sources, own + ".new")
     files.rename(own + ".new", own)
@@ -111,7 +111,9 @@ class _Source:
 class _Resolver:
     """Joins what was found, the publisher's own matches, and those of others that its list names as well."""
 
-    def __init__(self, levels: known.Levels, is_full: bool, is_kept: "Callable[[int, int], bool]") -> None:
+    def __init__(
+        self, levels: knownseeds.Levels, is_full: bool, is_kept: "Callable[[int, int], bool]"
+    ) -> None:
         self._levels = levels
         self._is_full = is_full
         self._is_kept = is_kept

@@ -7,7 +7,7 @@ of 16 of the number of runs.
 
 from cx import known
 from cx.compat import TYPE_CHECKING, array, const
-from cx.known import KEY_LEN
+from cx.knownseeds import KEY_LEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
