@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from badge.observer import Observer
     from badge.publications import Publications, Publisher
     from badge.storage import Storage
-    from cx.notifications import Publication
+    from cx.header import Publication
 
 # Collecting often keeps what lives from lying between garbage all over the heap, which splits it.
-_THRESHOLD = const(12288)
+_THRESHOLD = const(6144)
 
 
 class Matching:
@@ -108,7 +108,7 @@ class Matching:
         self._observer.log_all()
         stream = self._publications.open_list(publisher)
         try:
-            with Loaded("cx.notifications"):
+            with Loaded("cx.header"):
                 # Verified again: the file lay in flash since, perhaps over a restart.
                 header = await self._publications.verify(publisher, stream)
                 await self._work_through(publisher.id, stream, header)

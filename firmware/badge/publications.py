@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from badge.clock import Clock
     from badge.storage import Storage
-    from cx.notifications import Publication
+    from cx.header import Publication
 
 _PUBLISHERS = "publishers"
 _LISTS = "lists"

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from cx.bloom import Bloom
     from cx.compat import Buffer
     from cx.derstream import Stream
+    from cx.header import Publication
     from cx.known import Files
-    from cx.notifications import Publication
 
     Seed = tuple[int, int, bytes, bytes]  # level, type, seed, usage
 

@@ -10,15 +10,7 @@ from cx import cms, der, extensions
 from cx.compat import TYPE_CHECKING, const
 from cx.derstream import FirstPass, StreamReader
 from cx.errors import FormatError, RefusedError
-from cx.notifications import (
-    SEED_BYTES,
-    Notifications,
-    Publication,
-    enter,
-    enter_notification,
-    guidance,
-    notifications,
-)
+from cx.header import SEED_BYTES, Publication, enter, enter_notification
 from cx.x509 import Certificate
 
 if TYPE_CHECKING:
@@ -26,10 +18,11 @@ if TYPE_CHECKING:
 
     from cx.compat import Buffer
     from cx.derstream import Stream
+    from cx.extensions import Guidance
+    from cx.notifications import Notifications
 
 __all__ = [
     "CONTENT_TYPE",
-    "Notifications",
     "Publication",
     "check_duplicates",
     "check_observer",
@@ -218,3 +211,20 @@ def clock_after(header: Publication, known: int) -> int:
     strength of it.
     """
     return min(max(header.published_at, known), known + 30 * _DAY_S)
+
+
+# What follows loads more code when it is called: verifying needs the room.
+
+
+def notifications(stream: "Stream", header: Publication, position: int = 0) -> "Notifications":
+    """Return the seeds of a publication that was verified, see ``cx.notifications``."""
+    from cx.notifications import Notifications
+
+    return Notifications(stream, header, position)
+
+
+def guidance(stream: "Stream", header: Publication) -> "Guidance | None":
+    """Return the guidance of a publication that was verified; None when none is understood."""
+    from cx import notifications
+
+    return notifications.guidance(stream, header)
