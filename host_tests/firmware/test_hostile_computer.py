@@ -32,7 +32,7 @@ ASKED = {
 
 
 def test_a_hostile_computer(tmp_path):
-    assert hostile.attack(tmp_path, 1200, 2, lambda _line: None) == []
+    assert hostile.attack(tmp_path, 800, 2, lambda _line: None) == []
 
 
 def test_the_search_for_leaks_finds_them():
