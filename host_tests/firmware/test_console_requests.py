@@ -108,7 +108,8 @@ def test_a_repeated_frame_is_not_carried_out_twice(badge, plug):
         for _ in range(2):
             recorder.received.clear()
             recorder.write(frame.encode(frame.REQUEST, sequence, text))
-            recorder.read(1)
+            while recorder.read(1):  # the frame leaves the badge in parts
+                pass
             answers.append(bytes(recorder.received))
         assert answers[0] == answers[1] and b'"was": null' in answers[0]
 

@@ -157,7 +157,7 @@ class Run:
 
     def restart(self):
         try:  # noqa: SIM105  MicroPython has no contextlib. The collector would, where nothing can be allocated
-            self.badge.console._requests._transfer._close()
+            self.badge.console._requests._transfer.close()
         except OSError:
             pass
         parts.unmount()
