@@ -81,20 +81,12 @@ class Publisher:
 
 
 class Publications:
-    """Takes whatever file came whole."""
+    """Knows one publisher."""
 
     limit_bytes = 1 << 20
 
-    def __init__(self, storage):
-        self._storage = storage
-        storage.make_folder("lists")
-
     def get(self, _publisher):
         return Publisher
-
-    async def take(self, _publisher, name):
-        self._storage.rename(name, LIST)
-        return 0
 
 
 class Nothing:
@@ -120,10 +112,15 @@ class Badge:
 
         parts.mount(nor)
         self.storage = Storage(parts.DATA)
-        self.publications = Publications(self.storage)
+        self.storage.make_folder("lists")
+        self.publications = Publications()
         self.events = self.matching = self.clock = Nothing()
         self.wire = Wire(frame)
         self.console = Console(self.wire, Requests(self), lambda: None)
+
+    async def take_list(self, _publisher, name):
+        self.storage.rename(name, LIST)
+        return 0
 
     def give(self, data):
         """Let the badge take bytes and return its answers."""
