@@ -48,6 +48,9 @@ _REQUESTS = (
     "wipe",
     "configure",
     "remove",
+    "days",
+    "sent",
+    "wifi",
 )
 _FIELDS = (
     "unix",
@@ -61,9 +64,11 @@ _FIELDS = (
     "first",
     "profile",
     "light",
+    "days",
+    "ssid",
     "x",
 )
-_CONSENTS = ("alerts", "report", "wipe", "configure", "remove")
+_CONSENTS = ("alerts", "report", "wipe", "configure", "remove", "wifi")
 
 
 class Attacker:
