@@ -7,7 +7,7 @@ import struct
 from binascii import crc32
 
 from micropython import const
-from simlink import WEAR, link
+from simlink import link
 
 TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _INVALID_LENGTH = (0x110C, "ESP_ERR_NVS_INVALID_LENGTH")
 
 _I32 = const(0x14)
 _BLOB = const(0x42)
+_WEAR = const(10)  # see simlink
 _NAME_CHARS = const(15)
 # A partition of 24 KiB: six pages of 126 entries of 32 bytes, one page always free.
 _ENTRIES = const(5 * 126)
@@ -132,7 +133,7 @@ class NVS:
                     body += struct.pack("<BBBH", len(name), len(key), kind, len(data))
                     body += name.encode() + key.encode() + data
         link.flash_write()
-        link.emit(WEAR, b"\xff\xff")
+        link.emit(_WEAR, b"\xff\xff")
         _file.seek(0)
         _file.write(_MAGIC + struct.pack("<II", len(body), crc32(body)) + body)
         _file.flush()

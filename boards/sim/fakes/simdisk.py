@@ -1,9 +1,7 @@
 """The flash of a simulated badge: 4096-byte blocks of a host file, as littlefs sees an ESP32's partition."""
 
-import struct
-
 from micropython import const
-from simlink import WEAR, link
+from simlink import link
 
 TYPE_CHECKING = False  # MicroPython has no typing; checkers take this name for true
 if TYPE_CHECKING:
@@ -15,6 +13,7 @@ _SYNC = const(3)
 _COUNT = const(4)
 _SIZE = const(5)
 _ERASE = const(6)
+_WEAR = const(10)  # see simlink
 # What the chip's flash takes, W25Q32 data sheet, typical: a sector's erase, and a byte of a page's program.
 _ERASE_US = const(45_000)
 _PAGE_US = const(700)
@@ -45,7 +44,7 @@ class Flash:
 
     def _erase(self, block: int) -> None:
         link.flash_write()
-        link.emit(WEAR, struct.pack("<h", block))
+        link.emit(_WEAR, bytes((block & 0xFF, block >> 8)))
         self._stream.seek(block * _BLOCK_BYTES)
         for _ in range(_BLOCK_BYTES // len(_ERASED)):
             self._stream.write(_ERASED)

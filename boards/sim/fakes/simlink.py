@@ -32,7 +32,7 @@ CONSOLE = const(6)
 RTC = const(7)
 RTC_MEMORY = const(8)
 EXIT = const(9)
-WEAR = const(10)  # 2 bytes: the block of flash that was erased, or -1: the NVS partition was written
+_WEAR = const(10)  # 2 bytes: the block of flash that was erased, or -1: the NVS partition was written
 
 # Events, conductor to badge
 HEARD = const(1)
