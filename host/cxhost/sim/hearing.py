@@ -14,8 +14,10 @@ from cxhost.sim.badge import SimulatedBadge
 from cxhost.sim.radio import Heard
 from cxhost.sim.simulation import Simulation
 
-# Heard in two scans at least a minute apart: what is shorter may be brief and unlogged in a crowd.
-_LEAST_S = 60
+# One that was heard in a single scan need not be logged. After four scans without it a visit is over, so
+# three minutes are no gap yet; two packets a minute apart are of two scans.
+_LEAST_US = 60_000_000
+_GAP_US = 180_000_000
 # docs/contact-log.md: a power cut loses what is near now (an identifier lives for 12 minutes, its visit ends
 # four scans later) and the last batch (written a quarter of an hour after its first record, at the end of a
 # scan).
@@ -26,12 +28,26 @@ _LOG = "/data/log"
 
 @dataclass
 class Visit:
-    """An identifier that reached a badge: moments of the simulation, in microseconds, packets, dBm."""
+    """An identifier that reached a badge: moments of the simulation, in microseconds, packets, dBm.
+
+    ``steady_us``: its longest stretch without a gap in which the badge would take it for gone.
+    """
 
     first_us: int
     last_us: int
     packets: int
     strongest_dbm: int
+    steady_us: int = 0
+    since_us: int = 0
+
+    def add(self, when_us: int, dbm: int) -> None:
+        """Take another packet."""
+        if when_us - self.last_us > _GAP_US:
+            self.since_us = when_us
+        self.last_us = when_us
+        self.steady_us = max(self.steady_us, when_us - self.since_us)
+        self.packets += 1
+        self.strongest_dbm = max(self.strongest_dbm, dbm)
 
 
 class Hearing:
@@ -50,24 +66,24 @@ class Hearing:
                 continue
             visit = self.visits.get(contact_id)
             if visit is None:
-                self.visits[contact_id] = Visit(packet.when_us, packet.when_us, 1, packet.rssi)
+                self.visits[contact_id] = Visit(
+                    packet.when_us, packet.when_us, 1, packet.rssi, 0, packet.when_us
+                )
             else:
-                visit.last_us = packet.when_us
-                visit.packets += 1
-                visit.strongest_dbm = max(visit.strongest_dbm, packet.rssi)
+                visit.add(packet.when_us, packet.rssi)
 
     def missing(self) -> tuple[int, list[Visit]]:
         """Return how many visits the log must hold, and those of them that it does not.
 
-        It must hold every identifier that was heard for a minute or more, unless the battery went so soon
-        afterwards that it may have been lost with it. The badge must be off.
+        It must hold every identifier that was heard for a minute or more without a gap, unless the battery
+        went so soon afterwards that it may have been lost with it. The badge must be off.
         """
         logged = {contact.contact_id for contact in read_log(self._badge)}
         losses = self._badge.use.power_losses
         bound_us = LOST_BY_A_CUT_S * 1_000_000
         count, found = 0, []
         for contact_id, visit in self.visits.items():
-            if visit.last_us - visit.first_us < _LEAST_S * 1_000_000:
+            if visit.steady_us < _LEAST_US:
                 continue
             if any(visit.first_us <= loss_us < visit.last_us + bound_us for loss_us in losses):
                 continue

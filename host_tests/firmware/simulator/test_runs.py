@@ -87,12 +87,14 @@ def test_a_contact_that_the_log_lost_is_found_missing(done):
     assert count >= 10 and missing == []
     second = 1_000_000
     end_us = run.sim.now_us
-    lost = Visit(end_us - 7200 * second, end_us - 7000 * second, 40, -50)
+    lost = Visit(end_us - 7200 * second, end_us - 7000 * second, 40, -50, 200 * second)
     hearing.visits[b"lost by the firmware"[:16]] = lost
     hearing.visits[b"just before its end"[:16]] = Visit(
-        end_us - 600 * second, end_us - (LOST_BY_A_CUT_S - 60) * second, 40, -50
+        end_us - 600 * second, end_us - (LOST_BY_A_CUT_S - 60) * second, 40, -50, 600 * second
     )
-    hearing.visits[b"passing by quickly"[:16]] = Visit(lost.first_us, lost.first_us + 30 * second, 4, -50)
+    hearing.visits[b"passing by quickly"[:16]] = Visit(
+        lost.first_us, lost.first_us + 30 * second, 4, -50, 30 * second
+    )
     try:
         assert hearing.missing() == (count + 1, [lost])
     finally:
