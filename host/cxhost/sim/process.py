@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from cxhost.boards import ROOT, Board
@@ -34,6 +36,21 @@ def environment(fakes_folder: Path) -> dict[str, str]:
     return {**os.environ, "MICROPYPATH": str(fakes_folder), "TZ": "UTC"}
 
 
+@cache
+def _same_place() -> tuple[str, ...]:
+    """Return what makes the system load a program at the same addresses each time; nothing if it cannot.
+
+    The interpreter's collector takes any number for a pointer that looks like one. At other addresses other
+    garbage is kept, and a badge whose memory is full fails at another moment.
+    """
+    prefix = ("setarch", platform.machine(), "--addr-no-randomize")
+    try:
+        works = subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        works = False
+    return prefix if works else ()
+
+
 class BadgeProcess:
     """A running badge: ``line`` to talk to it, ``text()`` for what it printed."""
 
@@ -43,7 +60,16 @@ class BadgeProcess:
         os.set_blocking(self._output, False)
         try:
             self._process = subprocess.Popen(
-                [*command(board), "-m", "simstart", str(theirs.fileno()), str(flash), str(nvs)],
+                [
+                    *_same_place(),
+                    *command(board),
+                    "-m",
+                    "simstart",
+                    str(theirs.fileno()),
+                    flash.name,
+                    nvs.name,
+                ],
+                cwd=flash.parent,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
