@@ -60,8 +60,8 @@ class _Door:
 
     @property
     def is_shut(self) -> bool:
-        """Tell whether too much was refused."""
-        return self._requests.is_exhausted
+        """Tell whether too much was brought, or a list that is now to be matched, which takes all memory."""
+        return self._requests.is_exhausted or (self._task is None and self._app.matching.is_waiting)
 
     async def enter(self, reader: "asyncio.StreamReader", writer: "asyncio.StreamWriter") -> None:
         """Serve a connection, or end it at once while there is another."""
@@ -200,5 +200,4 @@ class DoorRequests:
             self._refused -= 1
         finally:
             self._transfer.clear()
-        self._app.matching.start()
         return {"published_at": published_at}

@@ -22,7 +22,7 @@ PORT = 21589
 _ANNOUNCEMENT = b"cx-badge door"
 _CONNECT_S = 5.0
 _POLL_S = 1.0
-_MATCHING_S = 600.0
+_AGAIN_S = 600.0
 
 
 class TcpTransport:
@@ -109,22 +109,16 @@ def announcements(seconds: float, port: int = PORT) -> Iterator[tuple[str, int]]
             if not data.startswith(_ANNOUNCEMENT) or len(data) != len(_ANNOUNCEMENT) + 2:
                 continue
             door = (host, int.from_bytes(data[-2:], "big"))
-            if time.monotonic() - heard.get(door, -_MATCHING_S) >= _MATCHING_S:
+            if time.monotonic() - heard.get(door, -_AGAIN_S) >= _AGAIN_S:
                 heard[door] = time.monotonic()
                 yield door
 
 
-def serve(
-    host: str,
-    port: int,
-    offers: list[Offer],
-    progress: Callable[[str, int, int], None],
-    may_wait: bool = True,
-) -> Served:
+def serve(host: str, port: int, offers: list[Offer], progress: Callable[[str, int, int], None]) -> Served:
     """Bring a badge whose door is open what it lacks; errors are in the result.
 
-    ``progress`` is called with (what is being done, done, in all). ``may_wait``: until it has matched the
-    lists, as long as its door is open.
+    ``progress`` is called with (the publisher's name, bytes that the badge holds, bytes in all). The badge
+    shuts its door when the computer has left, and matches what it took.
     """
     result = Served(f"{host}:{port}")
     try:
@@ -139,8 +133,6 @@ def serve(
             raise BadgeError("protocol", f"the badge speaks console protocol {info.get('protocol')}")
         for known in info["publishers"]:
             _bring(badge, known, offers, result, progress)
-        if may_wait and any("brought" in one for one in result.publishers):
-            _wait(badge, progress)
     except BadgeError as error:
         result.error = str(error)
     finally:
@@ -175,13 +167,3 @@ def _bring(
         if error.error == "timeout":
             raise
         outcome["error"] = str(error)
-
-
-def _wait(badge: Badge, progress: Callable[[str, int, int], None]) -> None:
-    ends = time.monotonic() + _MATCHING_S
-    while time.monotonic() < ends:
-        said = badge.request("progress")
-        progress("matching", said["seeds"], said["total"])
-        if not said["waiting"]:
-            return
-        time.sleep(_POLL_S)

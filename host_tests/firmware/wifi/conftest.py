@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from cxhost.sim.process import command, environment, fakes
 from servers import Server
 
 HERE = Path(__file__).parent
+OWN_BYTES = 24 * 1024
 
 
 class Running:
@@ -50,7 +52,9 @@ class Visitor:
     """A badge whose every run is one process; its flash stays."""
 
     def __init__(self, folder: Path, image: Path) -> None:
-        self._board = load_board("sim")
+        board = load_board("sim")
+        # What visits.py itself takes; memory is judged in test_whole_badge.py.
+        self._board = replace(board, heap_bytes=(board.heap_bytes or 0) + OWN_BYTES)
         self._image = image
         self._steps = folder / "steps.json"
         self._flash, self._nvs = folder / "flash.img", folder / "nvs.bin"
@@ -71,7 +75,7 @@ class Visitor:
         self._steps.write_text(json.dumps(steps))
         files = [str(self._flash), str(self._nvs), str(self._steps)]
         process = subprocess.Popen(
-            [*command(self._board), "-m", "visits", *files, str(speed)],
+            [*command(self._board), "-m", "visits", *files, str(speed), str(HERE / "hostile.py")],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

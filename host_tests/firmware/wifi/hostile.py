@@ -53,8 +53,8 @@ class Line:
         self.publisher = publisher
         self.left = count
         self.waiting = b""
-        self.asked = None
-        self.answers = {}  # (what was asked, kind of answer): how often
+        self.kind = None
+        self.answers = {}  # error, or the names in a reply: how often
 
     async def read(self, buffer):
         if not self.waiting:
@@ -70,12 +70,20 @@ class Line:
         return count
 
     def write(self, data):
-        key = "%s %02x" % (self.asked, data[2])
-        self.answers[key] = self.answers.get(key, 0) + 1
+        if data[:2] == b"\xc3\x58":  # the beginning of an answer; what it holds comes next
+            self.kind = data[2]
+            if self.kind != frame.REPLY:
+                self.count("error" if self.kind == frame.ERROR else "kind %d" % self.kind)
+        elif self.kind == frame.REPLY:
+            self.kind = None
+            self.count("reply " + " ".join(sorted(json.loads(data))))
+
+    def count(self, what):
+        self.answers[what] = self.answers.get(what, 0) + 1
 
     def next_frame(self):
         pick = self.random
-        kind, self.asked = pick.one(KINDS), "?"
+        kind = pick.one(KINDS)
         payload = pick.noise(pick.below(40))
         if kind == frame.REQUEST:
             request = {"do": pick.one(NAMES)}
@@ -86,15 +94,12 @@ class Line:
                 request.update({"what": "publication", "publisher": self.publisher, "size": 100})
                 request["sha256"] = "%064d" % pick.below(9)
             payload = json.dumps(request).encode()[: frame.MAX_TO_BADGE]
-            self.asked = str(request["do"])
         elif kind == frame.DATA:
             payload = struct.pack(">I", pick.one((0, 1, 100, 0xFFFFFFFF))) + payload
-            self.asked = "data"
         made = frame.encode(kind, pick.below(256), payload)
         if pick.below(2):
             return made
         broken = bytearray(made)
-        self.asked = "broken"
         for _ in range(1 + pick.below(3)):
             broken[pick.below(len(broken))] = pick.below(256)
         return bytes(broken)

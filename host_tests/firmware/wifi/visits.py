@@ -156,6 +156,7 @@ class Badge:
 
         return {
             "unix": self.app.clock.unix(),
+            "matching": self.app.matching.info()["error"],
             "chip": time.time() + 946684800,
             "publishers": [
                 {
@@ -194,7 +195,7 @@ class Badge:
 
     def do_door(self, seconds):
         """Join the network and let computers in; matching goes on meanwhile."""
-        from badge import door, station
+        from badge.loading import Loaded
 
         app = self.app
         config = self.config()
@@ -204,12 +205,19 @@ class Badge:
             await app.radio.pause()
             log = self.asyncio.create_task(app.log.run())
             matching = self.asyncio.create_task(app.matching.run())
-            broadcast = await station.join(config["networks"], lambda: 10000)
-            await door.serve(app, broadcast, seconds)
+            with Loaded("badge.station") as station:
+                broadcast = await station.join(config["networks"], lambda: 10000)
+            del station
+            with Loaded("badge.door") as door:
+                await door.serve(app, broadcast, seconds)
+            del door
+            with Loaded("badge.station") as station:
+                station.leave()
+            del station
+            app.radio.resume()
+            app.matching.start()
             while app.matching.is_waiting:
                 await self.asyncio.sleep_ms(20)
-            station.leave()
-            app.radio.resume()
             log.cancel()
             matching.cancel()
 
@@ -230,6 +238,8 @@ class Badge:
             raise AssertionError("the owner was asked")
 
         self.app.ui.consent = never
+        space = {"__name__": "hostile"}
+        exec(self.hostile, space)
         return space["run"](self.app, door.DoorRequests(self.app), count, seed)
 
     def do_files(self):
@@ -262,9 +272,9 @@ def main(arguments):
     with open(arguments[2]) as stream:
         steps = json.load(stream)
     hostile = ""
-    if any([step[0] == "frames" for step in steps]):
+    if ["frames"] in [step[:1] for step in steps]:
         # The computer's files are out of reach once the badge has its own.
-        with open(sys.path[0] + "/hostile.py") as stream:
+        with open(arguments[4]) as stream:
             hostile = stream.read()
     badge = Badge(start(arguments[0], arguments[1], int(arguments[3])))
     badge.hostile = hostile
