@@ -17,7 +17,7 @@ TRANSFERS ?= 10000
 BADGES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sim sim-faults test test-killed test-powercut test-matching soak hostile cuts hub fuzz sniff statistics detection crowd check lint types format mpy flash install image size clean wasm bench bench-publisher
+.PHONY: help demo sim sim-faults test test-killed test-powercut test-matching soak hostile cuts hub fuzz sniff statistics detection crowd check lint types format mpy flash install image size clean wasm bench bench-publisher door
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ crowd: $(READY) ## four hours among 200 badges and 1 000 hostile devices (two mi
 
 detection: $(READY) ## 1 000 encounters for each power profile (five minutes)
 	CXBADGE_ENCOUNTERS=250 PYTHONPATH=lib:host $(BIN)/python -m pytest -q host_tests/firmware/test_detection.py
+
+door: $(READY) ## the badge's Wi-Fi door against a million hostile frames (an hour)
+	CXBADGE_FRAMES=1000000 PYTHONPATH=lib:host $(BIN)/python -m pytest -q host_tests/firmware/wifi/test_door.py -k hostile
 
 check: lint types test ## lint, types and tests: what CI runs
 

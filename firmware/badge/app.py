@@ -134,7 +134,7 @@ class App:
         self.processor = Processor(self.profile.cpu_mhz)
         self.cable = cable
         self.wifi = Wifi(self)
-        self.ui.on_hold = self.wifi.wake
+        self.ui.on_hold = self.wifi.start
         self.console = Console(serial, Requests(self), self.processor.hurry)
         self._start_watchdog = start_watchdog
 

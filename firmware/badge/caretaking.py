@@ -178,7 +178,7 @@ def _change_wifi(app: "App", transfer: "Transfer", name: str, request: dict) -> 
     app.events.note(_SETTINGS)
     if name == "authorities":
         return networks.take_authorities(app.storage, transfer.name)
-    app.wifi.wake()
+    app.wifi.start()
     return networks.configure(app.storage, request)
 
 

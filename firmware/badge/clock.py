@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from badge.storage import Storage
 
 _FILE = "clock"
-TRIAL = "trial"  # in NVS while the chip's clock shows a date that is not certain (``dates``)
 _DAY_S = const(86400)
 _HOUR_S = const(3600)
 # uptime_s() must be called at least every 6 days: ticks_ms wraps after 12.4, ticks_diff is right for half.
@@ -83,7 +82,7 @@ class Clock:
         return boot & 0xFFFF
 
     def _read_rtc(self) -> None:
-        if stored(self.nvs, TRIAL):
+        if stored(self.nvs, "trial"):  # the chip's clock shows a date that is not certain
             with Loaded("badge.dates") as dates:
                 dates.end_trial(self)
             return

@@ -4,7 +4,7 @@ Trusted are the first date ever, one that the owner agreed to, and a verified li
 since.
 """
 
-from badge.clock import TRIAL, rtc_fields, stored
+from badge.clock import rtc_fields, stored
 from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
@@ -44,15 +44,15 @@ def try_date(clock: "Clock", now: int) -> None:
 
     Nothing else takes notice of it, not even after a restart in between.
     """
-    clock.nvs.set_i32(TRIAL, 1)
+    clock.nvs.set_i32("trial", 1)
     clock.nvs.commit()
     clock.rtc.datetime(rtc_fields(now))
 
 
 def end_trial(clock: "Clock") -> None:
     """Set the chip's clock to what is known, or back to its beginning."""
-    if stored(clock.nvs, TRIAL):
+    if stored(clock.nvs, "trial"):
         now = clock.unix()
         clock.rtc.datetime(rtc_fields(_1970_TO_2000_S if now is None else now))
-        clock.nvs.erase_key(TRIAL)
+        clock.nvs.erase_key("trial")
         clock.nvs.commit()

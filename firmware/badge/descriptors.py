@@ -12,7 +12,7 @@ _FOLDER = "descriptors"
 _PUBLISHER_CHANGED = const(4)  # number of badge/events.py
 
 
-def examine(app: "App", publisher: "Publisher") -> str:
+def check(app: "App", publisher: "Publisher") -> str:
     """Look at the file FETCHED, which came from the publisher's own URL; return what is to be said of it."""
     try:
         checked, is_changed = _parse(app, FETCHED)

@@ -161,11 +161,11 @@ class Publications:
             if publisher.needs_full and header.excludes_published_before is not None:
                 raise RefusedError("publication: all must be matched again: take the full one", "gap")
             self._clock.learn_bound(publication.clock_after(header, self._clock.not_before()))
+            plan = publication.remember(header)
         self._storage.rename(name, self._list(publisher))
         publisher.state["pending"] = True
         publisher.state["taken_at"] = self._clock.unix()
-        with Loaded("cx.updates") as updates:
-            publisher.state["updates"] = updates.remember(header)
+        publisher.state["updates"] = plan
         self.save(publisher)
         return header.published_at
 

@@ -136,7 +136,7 @@ class Requests:
         is_new = len(app.publications.publishers) > count
         if is_new or needs_consent:
             app.events.note(_PUBLISHER_ADDED if is_new else _PUBLISHER_CHANGED, int(publisher.id, 16))
-            app.wifi.wake()
+            app.wifi.start()
         return _publisher(publisher)
 
     async def _take_publication(self) -> dict:

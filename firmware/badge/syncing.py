@@ -38,23 +38,24 @@ _MOST_REPORT_TRIES = const(20)
 _REPORT_TYPE = "application/octet-stream"
 
 
-async def step(app: "App", wifi: "Wifi") -> int:
+async def act(app: "App", wifi: "Wifi") -> int:
     """Do the next step of a visit, or begin one if anything is due.
 
     Return in how many seconds to come again, with ``wifi.visit`` None; or 0 with ``wifi.visit`` as the next
     step needs it. Then what lies in the file FETCHED is to be verified: a list of the publisher
-    ``visit["publisher"]`` if ``visit["is_list"]``, else its descriptor. What is to be said of it is expected
-    in ``visit["refused"]``, empty when it was taken.
+    ``visit["publisher"]``, or its descriptor, by ``visit["what"]``. What is to be said of it is expected
+    in ``visit["error"]``, empty when it was taken.
     """
     if wifi.visit is None:
         wait_s = _wait_s(app, wifi)
         if wait_s:
             return wait_s
         wifi.visit = {}
-        wifi.said["error"] = ""
-        wifi.said["bytes"] = 0
+        wifi.said.update({"error": "", "bytes": 0})
+        wifi.said.setdefault("failures", 0)
+        wifi.said.setdefault("synced_s", None)
         await app.radio.pause()
-    if "has_failed" not in wifi.visit and await _Visit(app, wifi, wifi.visit).proceed():
+    if "reset" not in wifi.visit and await _Visit(app, wifi, wifi.visit).proceed():
         return 0
     return await _end(app, wifi)
 
@@ -79,28 +80,28 @@ def _due_s(app: "App", wifi: "Wifi") -> int:
 
 def _door_s(app: "App", wifi: "Wifi") -> int:
     """Return for how many seconds a computer is let in now."""
-    if wifi.is_opened:
+    if wifi.is_held:
         return _BUTTON_DOOR_S
     return _CABLE_DOOR_S if app.cable is not None and app.cable.value() else 0
 
 
 async def _end(app: "App", wifi: "Wifi") -> int:
     """End a visit: open the door, then switch Bluetooth on; return in how many seconds to come again."""
-    visit, is_opened, said = wifi.visit or {}, wifi.is_opened, wifi.said
+    visit, is_held, said = wifi.visit or {}, wifi.is_held, wifi.said
     door_s = _door_s(app, wifi)
     try:
-        if door_s and "broadcast" in visit and "has_failed" not in visit:
+        if door_s and "broadcast" in visit and "reset" not in visit:
             with Loaded("badge.door") as door:
                 await door.serve(app, visit["broadcast"], door_s)
     finally:
-        wifi.visit, wifi.is_opened = None, False
+        wifi.visit, wifi.is_held = None, False
         app.storage.remove(FETCHED)
         dates.end_trial(app.clock)
         with Loaded("badge.station") as station:
             station.leave()
         app.radio.resume()
         app.matching.start()
-    if is_opened:
+    if is_held:
         with Loaded("badge.descriptors") as descriptors:
             await descriptors.ask(app)
     said["delay_s"] = app.randomness.between(0, updates.MAX_DELAY_S)
@@ -230,7 +231,7 @@ class _Visit:
         if got is None:
             return False
         if got[0] == _OK:
-            self._visit.update({"publisher": publisher.id, "is_list": True})
+            self._visit.update({"publisher": publisher.id, "what": "publication"})
             self._visit.update({"url": url, "etag": got[1], "modified": got[2]})
             return True
         if got[0] != _NOT_MODIFIED or not conditions or plan is None:
@@ -248,10 +249,10 @@ class _Visit:
         publisher = self._app.publications.publishers.get(visit["publisher"])
         if publisher is None:
             return
-        if visit["refused"]:
-            self._note(publisher, visit["refused"])
+        if visit["error"]:
+            self._note(publisher, visit["error"])
             return
-        if not visit["is_list"]:
+        if visit["what"] != "publication":
             return
         noted = updates.note_validators(
             publisher.state["updates"], visit["url"], visit["etag"], visit["modified"]
@@ -293,7 +294,7 @@ class _Visit:
         self._said["error"] = why
         if got is None or got[0] != _OK:
             return False
-        self._visit.update({"publisher": publisher.id, "is_list": False})
+        self._visit.update({"publisher": publisher.id, "what": "descriptor"})
         return True
 
     # A report that the owner agreed to send

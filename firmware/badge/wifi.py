@@ -11,6 +11,8 @@ from cx.compat import TYPE_CHECKING, const
 from cx.errors import CxError
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from badge.app import App
 
 FETCHED = "wifi.list"  # the file that was fetched
@@ -22,27 +24,28 @@ _BUSY_S = const(60)
 _TICK_S = const(2)
 
 
+# Names that other code has, too, are used here again: MicroPython keeps a new one in memory for ever.
 class Wifi:
     """The task.
 
-    ``said`` tells of the last visit: ``failures`` in a row, ``error`` (empty if it went well), ``bytes``
-    fetched, ``synced_s``, the uptime of the last one that went well, or None. ``visit`` is what a step leaves
-    for the next one, None between visits. ``is_opened``: the owner has held the button.
+    ``said`` tells of the last visit (``syncing.py``), and is empty before the first. ``visit`` is what a step
+    leaves
+    for the next one, None between visits. ``is_held``: the owner has held the button.
     """
 
     def __init__(self, app: "App") -> None:
         self._app = app
         self._wait_s = _AFTER_START_S
-        self.is_opened = False
+        self.is_held = False
         self.visit: "dict | None" = None
-        self.said = {"failures": 0, "error": "", "bytes": 0, "synced_s": None}
+        self.said: "dict[str, Any]" = {}
 
-    def wake(self, is_opened: bool = False) -> None:
+    def start(self, is_held: bool = False) -> None:
         """Have it looked at soon whether there is something to do.
 
-        ``is_opened``: visit the network now, and let a computer on it in.
+        ``is_held``: visit the network now, and let a computer on it in.
         """
-        self.is_opened = self.is_opened or is_opened
+        self.is_held = self.is_held or is_held
         self._wait_s = 0
 
     async def run(self) -> None:
@@ -51,9 +54,9 @@ class Wifi:
             await asyncio.sleep(_TICK_S)
             self._wait_s -= _TICK_S
             while self._wait_s <= 0:
-                self._wait_s = await self.step()
+                self._wait_s = await self.act()
 
-    async def step(self) -> int:
+    async def act(self) -> int:
         """Do one step; return in how many seconds to come again, 0 in the middle of a visit."""
         # Asked here, so that no badge without a network, and none that is matching, loads a step.
         if self.visit is None and not self._app.storage.exists(NETWORKS):
@@ -62,28 +65,28 @@ class Wifi:
             return _BUSY_S
         try:
             with Loaded("badge.syncing") as syncing:
-                wait_s = await syncing.step(self._app, self)
+                wait_s = await syncing.act(self._app, self)
             del syncing  # the name would keep it in memory
             if not wait_s and self.visit:
-                self.visit["refused"] = await self._take(self.visit)
+                self.visit["error"] = await self._take(self.visit)
             return wait_s
         except (OSError, MemoryError, ImportError, CxError) as error:
             self.said["error"] = type(error).__name__ + ": " + str(error)
             if self.visit is None:
                 return _AFTER_FAULT_S
-            if "has_failed" in self.visit:
+            if "reset" in self.visit:
                 raise  # not even its end could be reached: the board restarts, with Bluetooth on
-            self.visit["has_failed"] = True
+            self.visit["reset"] = True
             return 0
 
     async def _take(self, visit: dict) -> str:
         """Verify and take what was fetched; return why it was refused, or nothing."""
         try:
             publisher = self._app.publications.get(visit["publisher"])
-            if visit["is_list"]:
+            if visit["what"] == "publication":
                 await self._app.take_list(publisher, FETCHED)
                 return ""
             with Loaded("badge.descriptors") as descriptors:
-                return descriptors.examine(self._app, publisher)
+                return descriptors.check(self._app, publisher)
         except (CxError, MemoryError) as error:
             return str(error)

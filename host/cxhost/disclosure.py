@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import time
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ import typer
 
 from cxhost import sync
 from cxhost.asn1 import SeedReport
-from cxhost.companion import Badge
+from cxhost.companion import Badge, BadgeError
 from cxhost.lists import FetchError
 from cxhost.publisher import codes
 from cxhost.session import (
@@ -100,6 +101,8 @@ def report(
         except FetchError as error:
             kept = file or _keep(_kept_name(chosen), signed)
             raise FetchError(f"{error}. Kept: send it again with --again, or with --file {kept}") from None
+        with suppress(BadgeError):  # an older badge does not know it, and one with Wi-Fi sends it once more
+            badge.request("sent")
     if file is None:
         _kept_name(chosen).unlink(missing_ok=True)
     text = f"{chosen['name']} has the report ({len(signed)} bytes) and answers: {answer}"

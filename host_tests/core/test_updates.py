@@ -1,6 +1,6 @@
 """When and from where a publication is fetched next."""
 
-from cx import updates
+from cx import publication, updates
 
 AT = 1775995200  # 2026-04-12T12:00:00Z
 PUB = "https://health.example/pub/full"
@@ -17,7 +17,7 @@ class Header:
 
 
 def plan(**different):
-    made = updates.remember(Header())
+    made = publication.remember(Header())
     made.update(different)
     return made
 

@@ -204,6 +204,16 @@ def fetch_not_before(header: Publication, now: int, delay_s: int) -> int:
     return max(now, header.next_update_not_before + delay_s)
 
 
+def remember(header: Publication) -> "dict[str, object]":
+    """Return what has to be kept of a publication that was taken, to find the next one (``cx.updates``)."""
+    return {
+        "published_at": header.published_at,
+        "not_before": header.next_update_not_before,
+        "not_after": header.next_update_not_after,
+        "urls": header.update_urls,
+    }
+
+
 def clock_after(header: Publication, known: int) -> int:
     """Return the time that an unset clock may be moved to: publishedAt, at most 30 days on.
 

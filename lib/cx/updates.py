@@ -1,6 +1,7 @@
 """When and from where the next publication is fetched (CX protocol): the same rules on badge and computer.
 
-What was learnt from the publication taken last is a *plan*, a dict that fits into JSON:
+What was learnt from the publication taken last is a *plan*, a dict that fits
+into JSON (``publication.remember`` makes it):
 
 ``published_at``, ``not_before``, ``not_after`` (seconds since 1970 UTC) and ``urls`` (its updateURLs), and if
 the server told them, ``from`` (the URL of that file), ``etag`` and ``modified``: what it takes to ask for
@@ -11,8 +12,6 @@ from cx.compat import TYPE_CHECKING, const
 
 if TYPE_CHECKING:
     from typing import Any
-
-    from cx.publication import Publication
 
     Plan = dict[str, Any]
 
@@ -26,16 +25,6 @@ _MAX_DOUBLINGS = const(6)
 # A date from the network may be so much behind publishedAt: publishers' and time servers' clocks differ.
 _SLACK_S = const(300)
 _VALIDATOR_LEN = const(128)
-
-
-def remember(header: "Publication") -> "Plan":
-    """Return the plan that follows from a publication that was taken."""
-    return {
-        "published_at": header.published_at,
-        "not_before": header.next_update_not_before,
-        "not_after": header.next_update_not_after,
-        "urls": header.update_urls,
-    }
 
 
 def note_validators(plan: "Plan", url: str, etag: str, modified: str) -> "Plan":

@@ -20,6 +20,7 @@ import termios
 import threading
 import time
 import tty
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -36,6 +37,8 @@ _RAW, _FRIENDLY = 0x01, 0x02
 _PROMPT = b">>> "
 _START_S = 30.0
 _POLL_S = 0.05
+# What network, tls and socket of the simulation take of the heap; on a chip they are not in it.
+_WIFI_FAKES_BYTES = 6 * 1024
 _NEVER_US = 1 << 62
 _RING_BYTES = 259  # ports/esp32: 260, of which one place stays free
 _STOP, _RESET, _RESET_PRESSED = b"s", b"r", b"b"
@@ -60,6 +63,9 @@ class PtyBadge:
     ) -> None:
         self._access_points = access_points
         self._board = load_board("sim")
+        if access_points:
+            heap_bytes = (self._board.heap_bytes or 0) + _WIFI_FAKES_BYTES
+            self._board = replace(self._board, heap_bytes=heap_bytes)
         self._fakes = fakes(self._board)
         self._folder = Path(directory)
         self._folder.mkdir(parents=True, exist_ok=True)

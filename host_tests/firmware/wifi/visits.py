@@ -122,7 +122,7 @@ class Badge:
             self.app.radio.start()
             wait_s = 0
             while not wait_s:
-                wait_s = await wifi.step()
+                wait_s = await wifi.act()
             return wait_s, bluetooth.BLE().active()
 
         start_ms = time.ticks_ms()
@@ -187,7 +187,7 @@ class Badge:
 
     def do_open(self):
         """Hold the button."""
-        self.app.wifi.wake(True)
+        self.app.wifi.start(True)
 
     def do_cable(self):
         """Put the badge on its charging cable."""
