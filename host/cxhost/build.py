@@ -48,14 +48,14 @@ def build(board: Board, root: Path = ROOT, out: Path | None = None) -> Path:
     """
     sources = application_sources(board, root)
     folder = out or root / "build" / "mpy" / board.name
-    build_files(shortened(sources, folder.with_name(folder.name + ".short")), board.march, folder)
+    build_files(shortened(sources, folder.with_name(folder.name + ".short"), True), board.march, folder)
     # mip copies in this order: main.py is the last, so that half an application is never started.
     names = sorted(sources, key=lambda name: (name in ("boot.py", "main.py"), name))
     _replace(folder / PACKAGE, json.dumps({"urls": [[name, name] for name in names]}, indent=1).encode())
     return folder
 
 
-def shortened(sources: dict[str, Path], folder: Path) -> dict[str, Path]:
+def shortened(sources: dict[str, Path], folder: Path, with_parameters: bool = False) -> dict[str, Path]:
     """Return ``sources`` with what is to be compiled in ``folder`` instead, its private names made short.
 
     See ``cxhost.shorten``. BuildError for a file that is not Python.
@@ -74,7 +74,7 @@ def shortened(sources: dict[str, Path], folder: Path) -> dict[str, Path]:
             raise BuildError(f"{sources[name]}: line {error.lineno}: SyntaxError: {error.msg}") from None
     compiled = {_module(name): text for name, text in texts.items() if name.endswith(".mpy")}
     texts_for_badge = shorten.shorten(
-        compiled, {name: text for name, text in texts.items() if name.endswith(".py")}
+        compiled, {name: text for name, text in texts.items() if name.endswith(".py")}, with_parameters
     )
     for name in texts:
         if name.endswith(".mpy"):

@@ -23,10 +23,13 @@ _PRIVATE = re.compile(r"_[A-Za-z]\w*")
 _CONST = re.compile(r"^(_\w+) = (?:micropython\.)?const\(", re.MULTILINE)
 
 
-def shorten(sources: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+def shorten(
+    sources: Mapping[str, str], others: Mapping[str, str], with_parameters: bool = False
+) -> dict[str, str]:
     """Return ``sources`` ({module: text}, dotted names) with private names made short.
 
-    ``others``: texts that are compiled elsewhere and may use names of these modules.
+    ``others``: texts that are compiled elsewhere and may use names of these modules. ``with_parameters``:
+    also parameters that stand in one module only and are nothing else there; no other code may name them in calls.
     """
     names = {module: _identifiers(text) for module, text in sources.items()}
     users: dict[str, set[str]] = {}
@@ -41,14 +44,44 @@ def shorten(sources: Mapping[str, str], others: Mapping[str, str]) -> dict[str, 
         short = (name for name in _short_names() if name not in taken)
         for module in members:
             fixed = spoken | set(_CONST.findall(sources[module]))
+            parameters = _parameters(sources[module]) if with_parameters else set()
             for name in sorted(names[module]):
-                if _PRIVATE.fullmatch(name) and users[name] == {module} and name not in fixed:
+                is_own = name in parameters or _PRIVATE.fullmatch(name)
+                if is_own and users[name] == {module} and name not in fixed:
                     maps[module][name] = next(short)
     return {module: _replaced(text, maps[module]) for module, text in sources.items()}
 
 
 def _identifiers(text: str) -> set[str]:
     return {token.string for token in _tokens(text) if token.type == tokenize.NAME}
+
+
+def _parameters(text: str) -> set[str]:
+    """Return the names of parameters and of nothing else: not of attributes, keywords, functions, globals."""
+    tree = ast.parse(text)
+    found: set[str] = set()
+    other: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arguments):
+            found |= {one.arg for one in (*node.posonlyargs, *node.args)}
+            other |= {one.arg for one in node.kwonlyargs}
+        for field in ("attr", "name", "asname"):
+            value = getattr(node, field, None)
+            if isinstance(value, str):
+                other |= set(value.split("."))
+        if isinstance(node, ast.keyword):
+            other.add(node.arg or "")
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            other |= set(node.names)
+    for node in tree.body:
+        other |= (
+            {one.id for one in ast.walk(node) if isinstance(one, ast.Name)} if _is_global(node) else set()
+        )
+    return found - other
+
+
+def _is_global(node: ast.stmt) -> bool:
+    return not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
 
 
 def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
