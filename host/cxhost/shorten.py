@@ -29,7 +29,8 @@ def shorten(
     """Return ``sources`` ({module: text}, dotted names) with private names made short.
 
     ``others``: texts that are compiled elsewhere and may use names of these modules. ``with_parameters``:
-    also parameters that stand in one module only and are nothing else there; no other code may name them in calls.
+    also parameters that stand in one module only and are nothing else there; other code must not name them
+    in calls.
     """
     names = {module: _identifiers(text) for module, text in sources.items()}
     users: dict[str, set[str]] = {}
