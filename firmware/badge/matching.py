@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cx.header import Publication
 
 # Collecting often keeps what lives from lying between garbage all over the heap, which splits it.
-_THRESHOLD = const(6144)
+_THRESHOLD = const(4096)
 
 
 class Matching:

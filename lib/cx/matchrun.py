@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # What of the work may be lost: about three seconds on an ESP32 with its fast engine, or three by the clock.
 CHECKPOINT_IDS = 65536
 _CHECKPOINT_S = const(3)
-_BATCH_SEEDS = const(16)
+_BATCH_SEEDS = const(8)
 _MOST_FRESH = const(64)  # keys of new seeds that are sorted in RAM and written at once
 _LEAST_IDS = const(32)  # fewer are not worth a slice of their own
 _NO_USAGE = b"\0\0\0\0"
