@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cxhost import badges, disclosure, documents, energy, hardware, show, sync, wifi
+from cxhost import badges, disclosure, documents, energy, hardware, scenarios, show, sync, wifi
 from cxhost.publisher import cli as publisher_cli
 from cxhost.session import (
     ERRORS,
@@ -25,8 +25,6 @@ from cxhost.session import (
     print_json,
     show_error,
 )
-from cxhost.sim import SimulationError
-from cxhost.sim import command as sim_command
 
 app = typer.Typer(
     help=f"Flash, sync and try CX badges. Every command has --help with an example.\n\n{EXIT_CODES}",
@@ -36,7 +34,7 @@ app = typer.Typer(
 badges.register(app)
 disclosure.register(app)
 app.add_typer(publisher_cli.app, name="publisher")
-app.add_typer(sim_command.app, name="sim")
+app.add_typer(scenarios.app, name="sim")
 documents.register(app)
 hardware.register(app)
 wifi.register(app)
@@ -105,6 +103,6 @@ def main() -> None:
     """Run the command line; known errors become one line on standard error and an exit code."""
     try:
         app()
-    except (*ERRORS, SimulationError, OSError, *hardware.ERRORS) as error:
+    except (*ERRORS, OSError, *hardware.ERRORS) as error:
         show_error(error)
         sys.exit(exit_code(error))

@@ -7,8 +7,6 @@ tells it by example.
 
 from __future__ import annotations
 
-import math
-import re
 import sys
 from collections.abc import Iterable
 from datetime import date, datetime, time, timezone
@@ -18,9 +16,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cxhost.sim.folder import ScenarioError
+from cxhost.sim.moments import DAY_S, Clock, Facing, Moment
 from cxhost.sim.radio import RadioModel
 
 if sys.version_info >= (3, 11):
@@ -28,36 +27,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # pyright: ignore[reportMissingImports]
 
-DAY_S = 86_400
 AWAY = "away"
 MOST_PEOPLE = 200
-_FACING = {"east": 0.0, "north": math.pi / 2, "west": math.pi, "south": -math.pi / 2}
-_TIME = re.compile(r"(?:(\d{1,2}) )?([01]?\d|2[0-4]):([0-5]\d)")
 
 
-def _clock(text: object) -> int:
-    match = _TIME.fullmatch(text) if isinstance(text, str) else None
-    if match is None or match[1]:
-        raise ValueError('must be a time of day such as "08:30"')
-    return int(match[2]) * 3600 + int(match[3]) * 60
-
-
-def _moment(text: object) -> int:
-    match = _TIME.fullmatch(text) if isinstance(text, str) else None
-    if match is None or not int(match[1] or 0):
-        raise ValueError('must be a day of the run and a time such as "2 08:30"')
-    return (int(match[1]) - 1) * DAY_S + int(match[2]) * 3600 + int(match[3]) * 60
-
-
-def _facing(text: object) -> float:
-    if text not in _FACING:
-        raise ValueError(f"must be one of {', '.join(_FACING)}")
-    return _FACING[str(text)]
-
-
-Clock = Annotated[int, BeforeValidator(_clock)]  # seconds since midnight
-Moment = Annotated[int, BeforeValidator(_moment)]  # seconds since the midnight before the run's first day
-Facing = Annotated[float, BeforeValidator(_facing)]  # radians
 Point = tuple[float, float]
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -13,6 +13,7 @@ from host_tests.firmware.simulator.scenarios import small
 from typer.testing import CliRunner
 
 from cxhost.cli import app
+from cxhost.session import CommandError
 from cxhost.sim import SimulationError, measure, report, scenario, sweep
 from cxhost.sim.chip import PinChange
 from cxhost.sim.hearing import LOST_BY_A_CUT_S, Visit
@@ -273,4 +274,4 @@ def test_the_command_line(tmp_path):
     assert result["badges"] == 2 and result["hours"] == pytest.approx(1 / 3)
     assert "<canvas" in (tmp_path / "out" / "two-9.html").read_text()
     refused = CliRunner().invoke(app, ["sim", "run", "nowhere"])
-    assert isinstance(refused.exception, SimulationError)
+    assert isinstance(refused.exception, CommandError)

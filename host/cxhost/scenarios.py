@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,8 @@ import typer
 from rich import progress
 from rich.console import Console
 from rich.table import Table
+
+from cxhost.session import CommandError
 
 if TYPE_CHECKING:
     from cxhost.sim.scenario import Scenario
@@ -34,6 +38,17 @@ SetOption = Annotated[
     ),
 ]
 _JOBS = max(1, (os.cpu_count() or 2) // 2)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Let what is wrong with a scenario or a badge end the command with one line."""
+    from cxhost.sim.folder import SimulationError  # POSIX only
+
+    try:
+        yield
+    except SimulationError as error:
+        raise CommandError(str(error)) from None
 
 
 @app.command(name="list")
@@ -71,8 +86,9 @@ def run_command(
     """
     from cxhost.sim import scenario as scenarios
 
-    chosen = scenarios.load(scenario, changes or ())
-    page, result = _run(chosen, chosen.seed if seed is None else seed)
+    with _plain_errors():
+        chosen = scenarios.load(scenario, changes or ())
+        page, result = _run(chosen, chosen.seed if seed is None else seed)
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{chosen.name}-{result['seed']}"
     report, data = folder / f"{stem}.html", folder / f"{stem}.json"
@@ -193,7 +209,8 @@ def sweep_command(
     """
     from cxhost.sim import sweep
 
-    todo = sweep.tasks(scenario, sweep.seeds_of(seeds), changes or (), vary or ())
+    with _plain_errors():
+        todo = sweep.tasks(scenario, sweep.seeds_of(seeds), changes or (), vary or ())
     failed = 0
     stream = output.open("w", encoding="utf-8") if output else sys.stdout
     try:
