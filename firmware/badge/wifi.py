@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from badge.app import App
 
 FETCHED = "wifi.list"  # the file that was fetched
-NETWORKS = "wifi"  # the state file of what is known of networks
 _AFTER_START_S = const(60)
 _AFTER_FAULT_S = const(3600)
 _NEVER_S = const(86400)  # a new network wakes the task
@@ -59,7 +58,7 @@ class Wifi:
     async def act(self) -> int:
         """Do one step; return in how many seconds to come again, 0 in the middle of a visit."""
         # Asked here, so that no badge without a network, and none that is matching, loads a step.
-        if self.visit is None and not self._app.storage.exists(NETWORKS):
+        if self.visit is None and not self._app.storage.exists("wifi"):
             return _NEVER_S
         if self.visit is None and self._app.matching.is_waiting:
             return _BUSY_S
