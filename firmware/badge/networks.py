@@ -5,7 +5,6 @@ never read back: requests can add and forget, and learn how many there are. Auth
 after the other, are a file beside it.
 """
 
-from badge.wifi import NETWORKS
 from cx.compat import TYPE_CHECKING, const
 from cx.errors import FormatError, RefusedError
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from badge.storage import Storage
 
+FILE = "wifi"
 UNSENT = "unsent"  # the state file that tells of a report which its publisher may not have yet
 _AUTHORITIES = "wifi.ca"
 _MOST_NETWORKS = const(8)
@@ -32,7 +32,7 @@ _DOOR_PORT = const(21589)
 def load(storage: "Storage") -> dict:
     """Return the configuration: ``networks``, ``pins``, ``time_server``, ``door_port``."""
     return storage.load_json(
-        NETWORKS, {"networks": [], "pins": {}, "time_server": _TIME_SERVER, "door_port": _DOOR_PORT}
+        FILE, {"networks": [], "pins": {}, "time_server": _TIME_SERVER, "door_port": _DOOR_PORT}
     )
 
 
@@ -64,7 +64,7 @@ def change(storage: "Storage", request: dict) -> dict:
 def configure(storage: "Storage", request: dict) -> dict:
     """Let the change of a request take effect; return how much is configured, and nothing of what."""
     config = change(storage, request)
-    storage.save_json(NETWORKS, config)
+    storage.save_json(FILE, config)
     return {
         "networks": len(config["networks"]),
         "pins": len(config["pins"]),
