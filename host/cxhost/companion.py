@@ -169,6 +169,8 @@ class Badge:
                 self._on_waiting(waiting["for"], waiting["seconds"])
             remaining = deadline - self._transport.now()
             if remaining <= 0:
+                # Noise may have made a frame's length longer than anything that is still to come.
+                self._decoder.reset()
                 return None
             self._arrived.extend(self._decoder.frames(self._transport.read(remaining)))
 
