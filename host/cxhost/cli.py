@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cxhost import badges, disclosure, documents, energy, hardware, scenarios, show, sync, wifi
+from cxhost import badges, care, disclosure, documents, energy, hardware, scenarios, show, wifi
 from cxhost.publisher import cli as publisher_cli
 from cxhost.session import (
     ERRORS,
@@ -18,7 +17,6 @@ from cxhost.session import (
     JsonOption,
     PortOption,
     YesOption,
-    err,
     exit_code,
     open_badge,
     out,
@@ -33,6 +31,7 @@ app = typer.Typer(
 )
 badges.register(app)
 disclosure.register(app)
+care.register(app)
 app.add_typer(publisher_cli.app, name="publisher")
 app.add_typer(scenarios.app, name="sim")
 documents.register(app)
@@ -54,29 +53,6 @@ def alerts(port: PortOption = None, yes: YesOption = False, as_json: JsonOption 
         print_json(summary)
     else:
         show.show_alerts(out, summary)
-
-
-@app.command()
-def wipe(port: PortOption = None, yes: YesOption = False, as_json: JsonOption = False) -> None:
-    """Erase everything that a badge holds: contacts, alerts, seeds, publishers. Its owner presses the button.
-
-    This cannot be taken back: who was met is forgotten, and the badge can no longer report. Publishers
-    must be provisioned again. Pulling the battery does not help: the badge goes on when it is back.
-
-    Example: cxbadge wipe --port /dev/ttyUSB0
-    """
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    bars = Progress(*columns, console=err, transient=True)
-    bars.add_task("wiping, takes a minute or so", total=None)
-    with open_badge(port, yes) as (badge, transport):
-        try:
-            after = sync.wipe(badge, transport, lambda *_: bars.start())  # not before the owner was asked
-        finally:
-            bars.stop()
-    if as_json:
-        print_json({"wiped": True, "boot": after["boot"]})
-    else:
-        out.print("The badge is empty. Use cxbadge provision before it is worn again.")
 
 
 @app.command()

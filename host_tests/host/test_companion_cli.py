@@ -268,6 +268,23 @@ def test_wipe(site, badge):
     assert after["publishers"] == [] and after["contacts"] == 0 and after["last_crash"] is None
 
 
+def test_settings_events_and_a_publisher_that_is_removed(site, badge):
+    publisher, ca = site
+    good("provision", publisher.url, "--ca", ca, "--port", badge)
+    assert json.loads(good("configure", "--port", badge, "--json"))["light"] == "all"
+    assert "Aborted" in cxbadge("configure", "--light", "quiet", "--port", badge).stderr
+    assert "light: one of" in bad("configure", "--light", "pink", "--port", badge, "--yes")
+    assert "light: quiet" in good("configure", "--light", "quiet", "--port", badge, "--yes")
+    assert json.loads(good("configure", "--port", badge, "--json"))["light"] == "quiet"
+    assert "does not know" in bad("remove", "Elsewhere", "--port", badge, "--yes")
+    assert "no longer trusts" in good("remove", publisher.url, "--port", badge, "--yes")
+    assert json.loads(good("info", "--port", badge, "--json"))["publishers"] == []
+    happened = json.loads(good("events", "--port", badge, "--json"))
+    kinds = [event["event"] for event in happened]
+    assert kinds == ["start", "settings changed", "start"]  # written once a minute, and before a restart
+    assert "settings changed" in good("events", "--port", badge)
+
+
 def test_devices_and_help():
     json.loads(good("devices", "--json"))
     for command in (
@@ -277,6 +294,9 @@ def test_devices_and_help():
         "provision",
         "report",
         "alerts",
+        "configure",
+        "remove",
+        "events",
         "wipe",
         "flash",
         "install",
