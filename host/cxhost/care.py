@@ -12,6 +12,7 @@ from cxhost import show, sync
 from cxhost.companion import Badge
 from cxhost.session import CommandError, JsonOption, PortOption, YesOption, err, open_badge, out, print_json
 
+_EVENT_FIELDS: tuple[str, ...] = ("start", "second", "date", "event", "detail")
 _PUBLISHER_EVENTS = (
     "publisher added",
     "publisher changed",
@@ -104,10 +105,7 @@ def _all_events(badge: Badge) -> list[dict[str, Any]]:
     first: int | None = 0
     while first is not None:
         page = badge.request("log", first=first)
-        found += [
-            dict(zip(("start", "second", "date", "event", "detail"), event, strict=True))
-            for event in page["events"]
-        ]
+        found += [dict(zip(_EVENT_FIELDS, event, strict=True)) for event in page["events"]]
         if page["next"] is not None and page["next"] <= first:
             raise CommandError("events: the badge's log does not end")
         first = page["next"]
