@@ -206,7 +206,8 @@ def _log(app: "App", first: int) -> dict:
     found = []
     for at in range(first * size, last * size, size):
         boot, second, kind, detail = struct.unpack_from(events.ENTRY, entries, at)
-        found.append([boot, second, app.clock.date_of(boot, second), _EVENT_NAMES[kind], detail])
+        name = _EVENT_NAMES[kind] if kind < len(_EVENT_NAMES) else "%d, of a later version" % kind
+        found.append([boot, second, app.clock.date_of(boot, second), name, detail])
     return {"events": found, "next": last if last < len(entries) // size else None}
 
 

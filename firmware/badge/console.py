@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _READ_LEN = const(128)
 _REQUEST_LEN = const(1024)
 _SILENCE_MS = const(1000)  # half a frame or request is forgotten after it
+_FORGET_MS = const(10_000)  # and so is the last answer, if the owner's button gave it away
 
 
 class Console:
@@ -36,6 +37,7 @@ class Console:
         self._parts = b""
         self._last_frame = (0, -1, b"")
         self._last_answer = (0, b"")
+        self._is_agreed = False  # the last answer was given away by the owner's button
         self._hurry = hurry
 
     @property
@@ -50,9 +52,14 @@ class Console:
         while True:
             count = await self._serial.read(buffer)
             now_ms = time.ticks_ms()
-            if time.ticks_diff(now_ms, last_ms) > _SILENCE_MS:
+            silent_ms = time.ticks_diff(now_ms, last_ms)
+            if not 0 <= silent_ms <= _SILENCE_MS:  # below zero: so long that the ticks came round
                 self._decoder.reset()
                 self._parts = b""
+            if self._is_agreed and not 0 <= silent_ms <= _FORGET_MS:
+                self._is_agreed = False
+                self._last_frame = (0, -1, b"")
+                self._last_answer = (0, b"")
             last_ms = now_ms
             for kind, sequence, payload in self._decoder.frames(memoryview(buffer)[:count]):
                 self._hurry()
@@ -62,6 +69,7 @@ class Console:
         # The whole frame is compared: the first one of a new session may happen to have the same number.
         if (kind, sequence, payload) != self._last_frame:
             self._last_answer = (0, b"")  # nobody asks for it any more, and this request may need the memory
+            self._is_agreed = False
             self._last_answer = await self._answer(kind, sequence, payload)
             self._last_frame = (kind, sequence, payload)
         self._send(self._last_answer[0], sequence, self._last_answer[1])
@@ -87,6 +95,7 @@ class Console:
                 raise RequestError("frame: unknown type %d" % kind)
             request = self._parse(payload)
             if request.get("do") == "get":
+                self._is_agreed = True
                 return frame.CHUNK, self._requests.get(request)
             return frame.REPLY, _json(await self._carry_out(request, sequence))
         except (RequestError, CxError) as error:
@@ -116,6 +125,7 @@ class Console:
     async def _carry_out(self, request: dict, sequence: int) -> dict:
         def waiting(kind: str, seconds: int) -> None:
             press = "hold" if is_held(kind) else "short"
+            self._is_agreed = True
             asked = {"for": kind, "press": press, "seconds": seconds}
             self._send(frame.WAITING, sequence, _json(asked))
 

@@ -106,8 +106,9 @@ class Matching:
         self._publisher, self._error, self._progress = publisher.id, "", None
         # What is near now belongs into the log before it is compared.
         self._observer.log_all()
-        stream = self._publications.open_list(publisher)
+        stream = None
         try:
+            stream = self._publications.open_list(publisher)
             with Loaded("cx.header"):
                 # Verified again: the file lay in flash since, perhaps over a restart.
                 header = await self._publications.verify(publisher, stream)
@@ -121,7 +122,8 @@ class Matching:
             self._publications.done(publisher, header, self._engine)
             self._alerts.changed()
         finally:
-            stream.close()
+            if stream is not None:
+                stream.close()
         known.forget_run(self._storage, publisher.id)
 
     async def _work_through(self, publisher: str, stream: "BinaryIO", header: "Publication") -> None:

@@ -205,7 +205,7 @@ class Seeds:
     def delete_old(self) -> None:
         """Delete the seeds that began longer ago than the retention time, and all but the newest 16."""
         for number in self._numbers[:-_MOST_SEEDS]:
-            self._delete(number)
+            self._delete(number, True)
         for number in list(self._numbers):
             if number == self._current:
                 continue
@@ -213,15 +213,16 @@ class Seeds:
             if slot is not None:
                 slot.wipe()
             if slot is None or self._clock.is_expired(slot.boot, slot.second, self._retention_days * _DAY_S):
-                self._delete(number)
+                self._delete(number, slot is None or slot.has(_DISCLOSED))
 
     def _date_of(self, slot: _Slot) -> "int | None":
         """Return when the seed began (seconds since 1970; at least its day), or None."""
         date = self._clock.date_of(slot.boot, slot.second)
         return slot.day * _DAY_S if date is None and slot.day != _UNKNOWN_DAY else date
 
-    def _delete(self, number: int) -> None:
-        self._storage.remove(_REPORT)  # it may hold this seed
+    def _delete(self, number: int, is_disclosed: bool) -> None:
+        if is_disclosed:
+            self._storage.remove(_REPORT)  # it may hold this seed
         self._storage.remove(self._name(number))
         self._numbers.remove(number)
 
@@ -232,7 +233,7 @@ class Seeds:
             return
         position = self._load_position(slot.number)
         if position < 0:  # a reset came before the first identifier
-            self._delete(slot.number)
+            self._delete(slot.number, slot.has(_DISCLOSED))
         elif not slot.has(_DISCLOSED) and not self._is_over(position, slot.ids, (slot.boot, slot.second)):
             if self._age_s(slot.boot, slot.second) is None and not slot.has(_GAP):
                 slot.mark(_GAP)
@@ -314,7 +315,7 @@ class Seeds:
         if slot is not None and slot.used == _NOT_OVER:
             position = self._load_position(slot.number)
             if position < 0:
-                self._delete(slot.number)
+                self._delete(slot.number, slot.has(_DISCLOSED))
             else:
                 slot.close(position)
                 self._storage.save(self._name(slot.number), slot.data)

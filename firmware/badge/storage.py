@@ -43,6 +43,7 @@ class Storage:
         self.lost: "list[str]" = []
         self.make_room: "Callable[[], bool]" = bool
         self.make_folder("")
+        self._remove_filler()  # of a battery that was pulled
 
     def path(self, name: str) -> str:
         """Return the full path of a file in this folder."""
@@ -146,7 +147,13 @@ class Storage:
                     await asyncio.sleep_ms(0)
         except OSError:  # somebody else needed more than was left: enough for this time
             pass
-        self.remove(_FILLER)
+        self._remove_filler()
+
+    def _remove_filler(self) -> None:
+        try:
+            self.remove(_FILLER)
+        except OSError:
+            self.note_failure(_FILLER)
 
     def save_json(self, name: str, value: "Any") -> None:
         """Replace a state file by a value as JSON."""

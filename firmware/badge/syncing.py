@@ -94,11 +94,12 @@ async def _end(app: "App", wifi: "Wifi") -> int:
             with Loaded("badge.door") as door:
                 await door.serve(app, visit["broadcast"], door_s)
     finally:
-        wifi.visit, wifi.is_held = None, False
+        # What fails here is tried again, and then restarts the board: the visit is over when Bluetooth is on.
         app.storage.remove(FETCHED)
         dates.end_trial(app.clock)
         with Loaded("badge.station") as station:
             station.leave()
+        wifi.visit, wifi.is_held = None, False
         app.radio.resume()
         app.matching.start()
     if is_held:
@@ -316,13 +317,11 @@ class _Visit:
             client = web.Client(self._authorities, self._config["pins"], self._left_ms)
             try:
                 answer = await client.post(publisher.state["descriptor"]["report"], report, _REPORT_TYPE)
-            except (web.WebError, CxError, OSError) as error:
-                self._note(publisher, "report: " + str(error))
+            except (web.WebError, CxError, OSError):
+                # Not a word of it in ``said``: any computer may read that, and a report tells of an illness.
                 return
         if 200 <= answer.status < 300:
             storage.remove(UNSENT)
-        else:
-            self._note(publisher, "report: refused with status %d" % answer.status)
 
 
 def _plan(publisher: "Publisher") -> "updates.Plan | None":

@@ -293,3 +293,20 @@ def test_no_secret_leaves_but_in_the_report(simulation, badge, plug, make_publis
             piece = secret[at : at + 8]
             assert piece not in heard and piece.hex().encode() not in heard.lower()
     assert not re.search(rb"Traceback|Error:", heard)
+
+
+def test_what_the_button_gave_away_is_not_repeated_later(simulation, badge, plug):
+    """Whoever sends the same bytes again, from another computer, has to ask the owner again."""
+    with plug(badge) as (companion, recorder):
+        companion.hello()
+        sent = []
+        write = recorder.inner.write
+        recorder.inner.write = lambda data: (sent.append(bytes(data)), write(data))
+        assert companion.request("alerts", timeout_s=60)["alarm"] is False
+    with plug(badge, presses=False) as (companion, recorder):
+        recorder.write(sent[-1])
+        assert b'"alarm"' in b"".join(recorder.read(0.5) for _ in range(4))  # a lost answer is given again
+        simulation.run_for(11)
+        recorder.write(sent[-1])
+        answer = b"".join(recorder.read(0.5) for _ in range(4))
+        assert b'"alarm"' not in answer and b"alerts" in answer  # what the owner is asked for
