@@ -146,8 +146,8 @@ def test_the_next_url_is_tried_whatever_is_wrong_with_one(visitor, site, authori
 
 
 def test_an_address_and_a_name_for_each_connection(visitor, site, authority):
-    steps = [["sync"], ["open"], ["seen"]]
-    *_, seen = visitor.run(*begin(site, authority), ["sync"], ["open"], ["sync"], *steps, speed=400)
+    visit = [["sync"], ["match"], ["open"]]
+    *_, seen = visitor.run(*begin(site, authority), *visit, *visit, ["sync"], ["seen"], speed=400)
     addresses = {bytes.fromhex(address) for address, _name, _network in seen}
     names = {name for _address, name, _network in seen}
     assert len(addresses) == len(names) == len(seen) >= 2
@@ -172,7 +172,8 @@ def test_a_kept_report_is_sent(visitor, site, authority):
     code = "4KQ7-93XT"
     site.server.post_status = 503
     *_, size, failed, _ = visitor.run(*begin(site, authority), ["report", code], ["sync"], ["match"])
-    assert "refused with status 503" in failed["error"] and "unsent" in failed["files"]
+    assert "unsent" in failed["files"]
+    assert "report" not in failed["error"]  # any computer may read that
     assert code not in json.dumps(failed)
     site.server.post_status = 200
     sent = visitor.run(["date", site.unix], ["sync"])[1]
