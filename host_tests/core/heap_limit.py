@@ -29,8 +29,9 @@ def fill_but(spare: int) -> object:
 def main(arguments: list) -> int:
     """Verify, read, print the count."""
     sys.path.insert(0, arguments[0])
-    from cx import publication
+    from cx import notifications, publication
 
+    assert notifications  # loaded when it is first needed; here before the heap is filled
     with open(arguments[2], "rb") as file:
         certificate = file.read()
     stream = open(arguments[1], "rb")  # noqa: SIM115  closed when the process ends; no memory for a frame here
