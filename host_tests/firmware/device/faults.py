@@ -262,6 +262,7 @@ def check_overwriting_happens_once_a_day_and_erases_each_block_once(case):
         _root = DATA
         path = case.badge.storage.path
         remove = case.badge.storage.remove
+        _remove_filler = case.badge.storage._remove_filler
 
     case.badge.storage.overwrite_free = overwrite
 
