@@ -47,7 +47,7 @@ $(WASM): host_tests/wasm/package-lock.json $(READY)
 wasm: $(WASM) ## install MicroPython's WebAssembly build, for the core tests on 32 bits
 
 test: $(READY) $(WASM) ## run every test on CPython, inside MicroPython and on 32 bits
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 test-powercut: $(READY) ## pull the battery after every single write to flash, and again in every recovery
 	$(BIN)/micropython -X heapsize=64m host_tests/firmware/device/powercut.py lib firmware 1 1
