@@ -172,7 +172,10 @@ def _change_wifi(app: "App", transfer: "Transfer", name: str, request: dict) -> 
     from badge import networks  # not needed for anything else here
 
     if name == "sent":  # by the computer: the badge need not send its report over Wi-Fi
-        app.storage.remove(networks.UNSENT)
+        # Only who was handed the report, with the button, knows its digest; others learn nothing.
+        digest, report = _text(request, "sha256"), app.seeds.last_report()
+        if report is not None and transfer.digest(report) == digest:
+            app.storage.remove(networks.UNSENT)
         return {}
 
     app.events.note(_SETTINGS)

@@ -199,7 +199,7 @@ class Seeds:
         return None if today is None else (max(today - self._retention_days - 1, 0), MAX_IDS)
 
     def last_report(self) -> "bytearray | None":
-        """Return the last report once more, None if there is none or one of its seeds was deleted."""
+        """Return the last report once more, None if there is none or all of its seeds were deleted."""
         return self._storage.load(_REPORT)
 
     def delete_old(self) -> None:
@@ -221,10 +221,18 @@ class Seeds:
         return slot.day * _DAY_S if date is None and slot.day != _UNKNOWN_DAY else date
 
     def _delete(self, number: int, is_disclosed: bool) -> None:
-        if is_disclosed:
-            self._storage.remove(_REPORT)  # it may hold this seed
+        """Delete a seed, and with the last one of those that were disclosed the report that holds them."""
+        if is_disclosed and not any(self._is_disclosed(one) for one in self._numbers if one != number):
+            self._storage.remove(_REPORT)
         self._storage.remove(self._name(number))
         self._numbers.remove(number)
+
+    def _is_disclosed(self, number: int) -> bool:
+        slot = self._load(number)
+        if slot is None:
+            return False
+        slot.wipe()
+        return slot.has(_DISCLOSED)
 
     def _resume(self) -> None:
         """Go on with the newest seed after a restart, behind the last position that was stored."""

@@ -156,7 +156,11 @@ class Transfer:
         """Let ``data`` be fetched in chunks; return its SHA-256 in hexadecimal."""
         self._offered = bytes(data)
         self._offered_ms = time.ticks_ms()
-        return binascii.hexlify(hashlib.sha256(self._offered).digest()).decode()
+        return self.digest(self._offered)
+
+    def digest(self, data: "bytes | bytearray") -> str:
+        """Return the SHA-256 of ``data`` in hexadecimal."""
+        return binascii.hexlify(hashlib.sha256(data).digest()).decode()
 
     def get(self, offset: int) -> bytes:
         """Return up to 512 bytes from ``offset`` of what is offered."""

@@ -7,6 +7,7 @@ that could not be delivered.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
@@ -102,7 +103,7 @@ def report(
             kept = file or _keep(_kept_name(chosen), signed)
             raise FetchError(f"{error}. Kept: send it again with --again, or with --file {kept}") from None
         with suppress(BadgeError):  # an older badge does not know it, and one with Wi-Fi sends it once more
-            badge.request("sent")
+            badge.request("sent", sha256=hashlib.sha256(signed).hexdigest())
     if file is None:
         _kept_name(chosen).unlink(missing_ok=True)
     text = f"{chosen['name']} has the report ({len(signed)} bytes) and answers: {answer}"

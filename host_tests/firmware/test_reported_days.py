@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from cxhost import sync
+from cxhost.boards import load_board
 from cxhost.companion import BadgeError
+from cxhost.image import Filesystem
 from cxhost.reports import verify_report
 
 DAY_S = 86_400
@@ -20,6 +24,10 @@ def badge(simulation):
 
 def today(simulation) -> int:
     return int(simulation.now.timestamp()) // DAY_S
+
+
+def files(badge) -> dict[str, int]:
+    return Filesystem(load_board("sim"), badge.flash_path.read_bytes()).files()
 
 
 def first_days(report: bytes) -> list[int]:
@@ -52,6 +60,16 @@ def test_only_the_chosen_days_are_disclosed_and_later_ones_can_follow(
         assert first_days(report) == chosen
         assert publisher.accept_report(report).seeds == len(chosen)
         assert sync.take_report_again(companion) == report
+    # Only who has the report can say that the publisher has it.
+    for digest, is_unsent in (("00" * 32, True), (hashlib.sha256(report).hexdigest(), False)):
+        with plug(badge) as (companion, _):
+            assert companion.request("sent", sha256=digest) == {}
+        badge.power_off()
+        assert ("/data/unsent" in files(badge)) is is_unsent
+        badge.power_on()
+        simulation.run_for(5)
+    with plug(badge) as (companion, _):
+        companion.request("set_time", unix=int(simulation.now.timestamp()))
     simulation.run_for(1.5 * DAY_S)
     with plug(badge) as (companion, _):
         later = companion.request("days")["days"]

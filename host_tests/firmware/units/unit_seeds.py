@@ -299,6 +299,20 @@ def unit_deletion_at_the_end_of_retention(solo):
     assert badge.seeds.held == 1
 
 
+def unit_a_report_is_kept_as_long_as_a_seed_of_it(solo):
+    badge = Badge()
+    badge.use(150 * 4)
+    assert badge.seeds.held >= 3
+    report = bytes(badge.seeds.report("Health", "CODE"))
+    disclosed = set(badge.slots())
+    while len(disclosed & set(badge.slots())) > 1:
+        badge.use(150)
+        assert bytes(badge.seeds.last_report() or b"") == report, "it could not be sent again"
+    badge.use(150 * 3)
+    assert not disclosed & set(badge.slots())
+    assert badge.seeds.last_report() is None, "a report outlived its seeds"
+
+
 def unit_the_newest_sixteen_are_kept(solo):
     badge = Badge(known=False)
     for _ in range(20):
