@@ -191,6 +191,42 @@ def test_badges_on_a_hub(tmp_path):
     assert size / LINE_BYTES_PER_S < took < SITE_S
 
 
+def test_a_badge_that_is_plugged_in_again_is_served_again(tmp_path):
+    """The port comes and goes as a USB device's name does."""
+    from cxhost.sim.hub import Hub
+
+    url = "https://health.example/cx.json"
+    with (
+        Publisher.create(tmp_path / "publisher", "Ruritania Health Service", url) as publisher,
+        Hub(tmp_path / "hub", 1) as hub,
+    ):
+        name = tmp_path / "port0"
+        command = [str(Path(sys.executable).parent / "cxbadge"), "provision", str(publisher.descriptor_file)]
+        process = subprocess.Popen(
+            [*command, "--port", str(tmp_path / "port*"), "--forever", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            assert process.stdout is not None
+            os.set_blocking(process.stdout.fileno(), False)
+            served: list[dict] = []
+            for _ in range(60):
+                if not name.exists():
+                    name.symlink_to(hub.ports[0])
+                time.sleep(2)
+                new = [json.loads(line) for line in process.stdout.readlines()]
+                served += new
+                if len(served) == 3:
+                    break
+                if new:  # done: the cable goes, and comes again
+                    name.unlink()
+                    time.sleep(2)
+            process.terminate()
+    assert [one["state"] for one in served] == ["done"] * 3
+
+
 def cxbadge(*arguments: str) -> list[dict]:
     """Return the JSON that a command prints."""
     command = [str(Path(sys.executable).parent / "cxbadge"), *arguments]
