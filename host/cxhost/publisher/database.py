@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     DateTime,
     Dialect,
+    Double,
     Engine,
     ForeignKey,
     LargeBinary,
@@ -29,7 +30,7 @@ T = TypeVar("T")
 _BUSY_TIMEOUT_S = 30
 _ATTEMPTS = 4
 # The newest file of migrations/versions.
-VERSION = "0005"
+VERSION = "0006"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -177,6 +178,16 @@ class Entry(Base):
     action: Mapped[str] = mapped_column(String(20))
     detail: Mapped[str] = mapped_column(String(200))
     code_id: Mapped[int | None] = mapped_column(ForeignKey("codes.id"), index=True)
+
+
+class Bucket(Base):
+    """How often one client was wrong lately; ``client`` is a keyed hash. Removed after ten minutes."""
+
+    __tablename__ = "buckets"
+
+    client: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    level: Mapped[float] = mapped_column(Double)
+    since: Mapped[datetime] = mapped_column(index=True)
 
 
 class Operator(Base):

@@ -29,7 +29,8 @@ from cxhost.publisher.feeds import Feeds, MemberState
 from cxhost.publisher.files import write_atomic
 from cxhost.publisher.levels import AlertLevel
 from cxhost.publisher.operators import Operators
-from cxhost.publisher.settings import Settings, SettingsError
+from cxhost.publisher.ratelimit import LeakyBucket
+from cxhost.publisher.settings import KEY_PASSWORD_VARIABLE, Settings, SettingsError, key_password
 from cxhost.publisher.target import Target, TargetError
 from cxhost.publisher.topology import Zones, read_zones
 
@@ -77,10 +78,14 @@ class Publisher:
         self.certificate_pem = (directory / CERTIFICATE_FILE).read_bytes()
         self._engine = engine
         self._clock = clock
-        signer = signing.Signer((directory / KEY_FILE).read_bytes(), self.certificate_pem)
-        secret = (directory / CODE_KEY_FILE).read_bytes()
-        self._cases = Cases(engine, secret, settings, clock)
-        self.operators = Operators(engine, secret, clock)
+        key = (directory / KEY_FILE).read_bytes()
+        try:
+            signer = signing.Signer(key, self.certificate_pem, key_password())
+        except ValueError as error:
+            raise PublisherError(f"{directory / KEY_FILE}: {error}: ${KEY_PASSWORD_VARIABLE}") from None
+        self._secret = (directory / CODE_KEY_FILE).read_bytes()
+        self._cases = Cases(engine, self._secret, settings, clock)
+        self.operators = Operators(engine, self._secret, clock)
         self._editions = Editions(engine, signer, settings, clock, self.public, self.certificate_pem)
         self._feeds = Feeds(engine, settings, clock, directory)
         url = settings.target
@@ -129,7 +134,7 @@ class Publisher:
             raise
         key = signing.new_key(key_kind)
         certificate = signing.certificate_pem(signing.self_signed(key, chosen.name, clock()))
-        write_atomic(directory / KEY_FILE, signing.key_pem(key), 0o600)
+        write_atomic(directory / KEY_FILE, signing.key_pem(key, key_password()), 0o600)
         write_atomic(directory / CODE_KEY_FILE, secrets.token_bytes(_CODE_KEY_LEN), 0o600)
         write_atomic(directory / CERTIFICATE_FILE, certificate)
         text = editions.descriptor(chosen, certificate, [chosen.url])
@@ -263,6 +268,10 @@ class Publisher:
             self._cases.set_zone(code, zone, operator)
         except (UnknownCodeError, UnknownZoneError) as error:
             raise PublisherError(str(error)) from None
+
+    def bucket(self, what: str, size: int) -> LeakyBucket:
+        """Return what counts how often each client was wrong with ``what``: ``size`` times in ten minutes."""
+        return LeakyBucket(self._engine, self._secret, self._clock, what, size)
 
     def zones(self) -> Zones:
         """Return the zones that cases can have here, by the settings and the last ``refresh``."""

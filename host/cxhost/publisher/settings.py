@@ -30,6 +30,7 @@ _FORMS = {
 }
 _TARGET = re.compile(r"[a-z][a-z0-9+.]*://[^@]+")
 DATABASE_VARIABLE = "CXBADGE_PUBLISHER_DATABASE"
+KEY_PASSWORD_VARIABLE = "CXBADGE_PUBLISHER_KEY_PASSWORD"  # noqa: S105  a name
 
 
 class SettingsError(Exception):
@@ -188,6 +189,11 @@ class Settings:
         if scheme == "sqlite" and separator and path and not Path(path).is_absolute():
             return f"sqlite:///{(directory / path).resolve()}"
         return url
+
+
+def key_password(environment: Mapping[str, str] = os.environ) -> bytes | None:
+    """Return what the signing key is encrypted with: ``$CXBADGE_PUBLISHER_KEY_PASSWORD``; None if not set."""
+    return environment.get(KEY_PASSWORD_VARIABLE, "").encode() or None
 
 
 def load(directory: Path, **changes: Any) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from asn1crypto import algos, cms, core
 from asn1crypto import x509 as asn1_x509
@@ -55,11 +56,13 @@ def self_signed(key: SigningKey, name: str, now: datetime) -> x509.Certificate:
     )
 
 
-def key_pem(key: SigningKey) -> bytes:
-    """Return the private key as PEM (PKCS #8), not encrypted: for a file that only the publisher can read."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def key_pem(key: SigningKey, password: bytes | None = None) -> bytes:
+    """Return the private key as PEM (PKCS #8), encrypted if there is a password.
+
+    Without one it is for a file that only the publisher can read.
+    """
+    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
 def certificate_pem(certificate: x509.Certificate) -> bytes:
@@ -67,11 +70,26 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-class Signer:
-    """Signs with one key and one certificate."""
+def _load_key(key_pem: bytes, password: bytes | None) -> Any:
+    try:
+        return serialization.load_pem_private_key(key_pem, password)
+    except TypeError:  # a password for a key without one, or none for a key with one
+        state = (
+            "not encrypted, but a password for it is set" if password else "encrypted, and no password is set"
+        )
+        raise ValueError(f"the publisher's key is {state}") from None
+    except ValueError:
+        raise ValueError("the publisher's key cannot be read; is its password right?") from None
 
-    def __init__(self, key_pem: bytes, certificate_pem: bytes) -> None:
-        key = serialization.load_pem_private_key(key_pem, password=None)
+
+class Signer:
+    """Signs with one key and one certificate. ``password``: what the key is encrypted with.
+
+    ``ValueError`` for a key that cannot be read or used.
+    """
+
+    def __init__(self, key_pem: bytes, certificate_pem: bytes, password: bytes | None = None) -> None:
+        key = _load_key(key_pem, password)
         if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
             raise ValueError("the publisher's key must be P-256 or RSA")
         certificate = x509.load_pem_x509_certificate(certificate_pem)

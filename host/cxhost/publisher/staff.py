@@ -16,7 +16,7 @@ from starlette.routing import Route
 from cxhost.publisher import pages
 from cxhost.publisher.levels import AlertLevel, level_label
 from cxhost.publisher.operators import SESSION_LIFE, Member, Permission
-from cxhost.publisher.ratelimit import LeakyBucket, subscriber
+from cxhost.publisher.ratelimit import subscriber
 from cxhost.publisher.service import Publisher, PublisherError
 from cxhost.publisher.status import shown
 
@@ -52,12 +52,12 @@ def _level(fields: Fields) -> AlertLevel:
 
 
 class Staff:
-    """The answers of the staff page, for one publisher. ``now``: seconds for the limits on guessing."""
+    """The answers of the staff page, for one publisher."""
 
-    def __init__(self, publisher: Publisher, now: Callable[[], float]) -> None:
+    def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._base = urlsplit(publisher.settings.link("staff")).path
-        self._wrong = LeakyBucket(_WRONG_TOKENS, now)
+        self._wrong = publisher.bucket("tokens", _WRONG_TOKENS)
 
     def routes(self) -> list[Route]:
         """Return the routes of the page."""
@@ -143,12 +143,12 @@ class Staff:
         fields = await self._fields(request)
         if fields is None:
             return self._denied(400, "This form was not sent from here.")
-        if wait_s := math.ceil(self._wrong.wait_s(client)):
+        if wait_s := math.ceil(await run_in_threadpool(self._wrong.wait_s, client)):
             return self._denied(429, "Too many wrong tokens: please wait.", **{"Retry-After": str(wait_s)})
         token = fields.get("token", "")
         session = await run_in_threadpool(self._publisher.operators.start_session, token)
         if session is None:
-            self._wrong.add(client)
+            await run_in_threadpool(self._wrong.add, client)
             return self._denied(403, "This token is not known.")
         response = RedirectResponse(self._base, 303, HEADERS)
         response.set_cookie(_COOKIE, session, **self._cookie(int(SESSION_LIFE.total_seconds())))

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import math
 import os
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,7 +24,7 @@ from starlette.routing import Route
 
 from cxhost.publisher import editions, pages
 from cxhost.publisher.cases import AcceptedReport
-from cxhost.publisher.ratelimit import LeakyBucket, subscriber
+from cxhost.publisher.ratelimit import subscriber
 from cxhost.publisher.service import Publisher
 from cxhost.publisher.staff import HEADERS, Staff
 from cxhost.publisher.status import TITLE, status_blocks
@@ -49,10 +48,10 @@ _STATUS_CACHE = "public, max-age=30"
 class _Site:
     """The answers, for one publisher."""
 
-    def __init__(self, publisher: Publisher, now: Callable[[], float]) -> None:
+    def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._wrong_here = LeakyBucket(publisher.settings.wrong_codes_per_address, now)
-        self._wrong_overall = LeakyBucket(publisher.settings.wrong_codes_overall, now)
+        self._wrong_here = publisher.bucket("codes", publisher.settings.wrong_codes_per_address)
+        self._wrong_overall = publisher.bucket("codes of all", publisher.settings.wrong_codes_overall)
         self._reports = 0  # that are being checked or wait for that
         self._report_threads: CapacityLimiter | None = None
 
@@ -77,7 +76,7 @@ class _Site:
         limit = self._publisher.settings.max_report_bytes
         try:
             body = await asyncio.wait_for(_read(request, limit), _BODY_TIMEOUT_S)
-            if wait_s := self._wait_s(client):
+            if wait_s := await run_in_threadpool(self._wait_s, client):
                 raise HTTPException(429, "Too many wrong codes: please wait.", {"Retry-After": str(wait_s)})
             accepted = await self._accept(body)
             _log.info("report accepted", extra={"fields": {"seeds": accepted.seeds}})
@@ -88,7 +87,7 @@ class _Site:
         except ReportRefused as refused:
             _log.info("report refused", extra={"fields": {"reason": refused.reason.value}})
             if refused.reason in _WRONG_CODE:
-                self._count_wrong(client)
+                await run_in_threadpool(self._count_wrong, client)
             status = _STATUS.get(refused.reason, _BAD_REPORT)
             headers = {"CX-Reason": refused.reason.value}
             if refused.reason is Reason.TOO_LARGE:
@@ -194,9 +193,9 @@ def _file_response(path: Path, media_type: str, request: Request) -> Response | 
     return StreamingResponse(chunks(), headers=headers, media_type=media_type)
 
 
-def build_app(publisher: Publisher, now: Callable[[], float] = time.monotonic) -> Starlette:
-    """Return the web application of ``publisher``. ``now``: seconds for the limits on guessing."""
-    site, settings = _Site(publisher, now), publisher.settings
+def build_app(publisher: Publisher) -> Starlette:
+    """Return the web application of ``publisher``."""
+    site, settings = _Site(publisher), publisher.settings
     files = [
         (settings.url, publisher.descriptor_file, "application/json"),
         (settings.link(editions.FULL), publisher.public / editions.FULL, _PUBLICATION_TYPE),
@@ -207,7 +206,7 @@ def build_app(publisher: Publisher, now: Callable[[], float] = time.monotonic) -
     routes.append(Route(urlsplit(settings.link("report")).path, site.report, methods=["POST"]))
     routes.append(Route(urlsplit(settings.link("health")).path, site.health))
     routes.append(Route(urlsplit(settings.link("status")).path, site.status))
-    routes += Staff(publisher, now).routes()
+    routes += Staff(publisher).routes()
     handlers = {HTTPException: site.failed, OperationalError: site.busy}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False

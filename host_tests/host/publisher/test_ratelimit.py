@@ -2,49 +2,82 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from publisher_support import NAME, Owner, dump
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from cxhost.publisher import Publisher, make_localhost_tls, ratelimit, serve
+from cxhost.publisher import Publisher, make_localhost_tls, serve
+from cxhost.publisher.database import Bucket, connect, migrate
 from cxhost.publisher.ratelimit import LeakyBucket, subscriber
 
 
-class Seconds:
-    def __init__(self) -> None:
-        self.now = 1000.0
+@pytest.fixture
+def engine(tmp_path):
+    made = connect(f"sqlite:///{tmp_path / 'buckets.db'}")
+    migrate(made)
+    yield made
+    made.dispose()
 
-    def __call__(self) -> float:
-        return self.now
 
-
-def test_bucket_fills_and_leaks():
-    time = Seconds()
-    bucket = LeakyBucket(10, time)
+def test_bucket_fills_and_leaks(engine, clock):
+    bucket = LeakyBucket(engine, b"secret", clock, "codes", 10)
     for _ in range(10):
         assert bucket.wait_s("a") == 0
         bucket.add("a")
     assert bucket.wait_s("a") == pytest.approx(60)
     assert bucket.wait_s("b") == 0
-    time.now += 59
+    clock.pass_time(seconds=59)
     assert bucket.wait_s("a") == pytest.approx(1)
-    time.now += 1.1
+    clock.pass_time(seconds=1.1)
     assert bucket.wait_s("a") == 0
     bucket.add("a")
     assert bucket.wait_s("a") > 50
-    time.now += 600
+    clock.pass_time(seconds=600)
     assert bucket.wait_s("a") == 0
 
 
-def test_bucket_does_not_grow_without_end(monkeypatch):
-    monkeypatch.setattr(ratelimit, "_MAX_KEYS", 100)
-    bucket = LeakyBucket(1, Seconds())
-    for number in range(1000):
-        bucket.add(str(number))
-    assert bucket.wait_s("999") > 0
-    assert bucket.wait_s("0") == 0
+def test_a_clock_that_is_put_back_forgives_nothing(engine, clock):
+    bucket = LeakyBucket(engine, b"secret", clock, "codes", 1)
+    bucket.add("a")
+    clock.pass_time(hours=-5)
+    assert bucket.wait_s("a") == pytest.approx(600)
+
+
+def test_addresses_are_hashed_and_soon_forgotten(engine, clock):
+    bucket = LeakyBucket(engine, b"secret", clock, "codes", 5)
+    for number in range(20):
+        bucket.add(f"192.0.2.{number}")
+
+    def rows() -> list[bytes]:
+        with Session(engine) as session:
+            return list(session.scalars(select(Bucket.client)))
+
+    assert len(rows()) == 20 and not any(b"192.0.2" in one for one in rows())
+    assert hashlib.sha256(b"192.0.2.1").digest() not in rows()
+    clock.pass_time(seconds=601)
+    bucket.add("192.0.2.99")
+    assert len(rows()) == 1
+
+
+def test_what_is_counted_apart(engine, clock):
+    codes, tokens = (LeakyBucket(engine, b"secret", clock, what, 1) for what in ("codes", "tokens"))
+    codes.add("a")
+    assert codes.wait_s("a") > 0 and tokens.wait_s("a") == 0
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_servers_of_one_database_count_together(publisher, clock):
+    with Publisher.open(publisher.directory, clock) as second:
+        buckets = [one.bucket("codes", 40) for one in (publisher, second)]
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda number: buckets[number % 2].add("a"), range(40)))
+        assert [bucket.wait_s("a") for bucket in buckets] == [pytest.approx(15)] * 2
 
 
 def test_who_counts_as_one():

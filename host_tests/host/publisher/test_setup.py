@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 
 import pytest
 from publisher_support import NAME, Clock, Owner, dump, openssl_verified
@@ -11,7 +12,7 @@ from publisher_support import NAME, Clock, Owner, dump, openssl_verified
 from cxhost.asn1 import PublicationData, publication_data
 from cxhost.publisher import Publisher, PublisherError
 from cxhost.publisher.backup import back_up
-from cxhost.publisher.settings import SettingsError
+from cxhost.publisher.settings import KEY_PASSWORD_VARIABLE, SettingsError
 
 
 @pytest.mark.parametrize("key_kind", ["p256", "rsa"])
@@ -205,3 +206,28 @@ def test_backup_beside_a_database_server(publisher, tmp_path):
         "public",
         "publisher.toml",
     }
+
+
+def test_the_signing_key_can_have_a_password(tmp_path, monkeypatch):
+    monkeypatch.setenv(KEY_PASSWORD_VARIABLE, "correct horse")
+    directory = tmp_path / "new"
+    Publisher.create(directory, NAME, "https://localhost/cx.json").close()
+    key = (directory / "key.pem").read_bytes()
+    assert b"ENCRYPTED" in key
+    checked = subprocess.run(
+        ["openssl", "pkey", "-in", str(directory / "key.pem"), "-passin", "pass:correct horse", "-noout"],
+        check=False,
+    )
+    assert checked.returncode == 0
+    with Publisher.open(directory) as publisher:
+        assert publisher.publish().path.exists()
+    for password, problem in (("wrong", "password right"), ("", "no password is set")):
+        monkeypatch.setenv(KEY_PASSWORD_VARIABLE, password)
+        with pytest.raises(PublisherError, match=problem) as caught:
+            Publisher.open(directory)
+        assert KEY_PASSWORD_VARIABLE in str(caught.value) and "horse" not in str(caught.value)
+    monkeypatch.setenv(KEY_PASSWORD_VARIABLE, "")
+    Publisher.create(tmp_path / "plain", NAME, "https://localhost/cx.json").close()
+    monkeypatch.setenv(KEY_PASSWORD_VARIABLE, "any")
+    with pytest.raises(PublisherError, match="not encrypted"):
+        Publisher.open(tmp_path / "plain")
